@@ -1,0 +1,238 @@
+using Microsoft.Extensions.Logging;
+
+namespace Rescind;
+
+/// <summary>
+/// Carries the log to the index: reads on from the last position, applies, and after a read that reached the tail
+/// publishes a lease. One read is under way at a time; whoever needs one shares it.
+/// Guarantees: a lease only after its entries are in the index; an entry that cannot be applied stops the feed, and
+/// with it the lease. Trades away: nothing is known of entries that other processes append until the next read.
+/// </summary>
+internal sealed class FeedFollower(
+    IRevocationLog log, RevocationIndex index, BlacklistOptions options, TimeProvider clock, ILogger logger)
+{
+    private const int ReadSize = 4096;
+
+    /// <summary>A rest that is cut short by shutdown is no error.</summary>
+    private const ConfigureAwaitOptions RestQuietly =
+        ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+
+    private readonly Lock _gate = new();
+    private Task? _step;
+    private Lease? _lease;
+    private string? _fault;
+    private LogPosition _position;
+    private int _nextPart;
+    private long _noWaitUntil = long.MinValue;
+
+    /// <summary>The newest lease; null before the log was first read to its end.</summary>
+    public Lease? Lease => Volatile.Read(ref _lease);
+
+    /// <summary>The last position applied; the default value while nothing was.</summary>
+    public LogPosition Position
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _position;
+            }
+        }
+
+        private set
+        {
+            lock (_gate)
+            {
+                _position = value;
+            }
+        }
+    }
+
+    /// <summary>Why the last read failed, or null.</summary>
+    public string? Fault => Volatile.Read(ref _fault);
+
+    public bool IsFresh => Lease?.Covers(clock) ?? false;
+
+    /// <summary>The log's clock now, as far as this node can tell.</summary>
+    public DateTimeOffset LogTime =>
+        Lease is { } lease ? lease.LogTime + clock.GetElapsedTime(lease.Sent.Timestamp) : clock.GetUtcNow();
+
+    /// <summary>Reads to the end of the log, once.</summary>
+    /// <exception cref="IOException">The log cannot be read.</exception>
+    public async ValueTask LoadAsync(CancellationToken cancel)
+    {
+        while (Lease is null)
+        {
+            await StepAsync(cancel);
+        }
+    }
+
+    /// <summary>One read, applied; joins the one that is under way.</summary>
+    public Task StepAsync(CancellationToken cancel)
+    {
+        lock (_gate)
+        {
+            if (_step is null or { IsCompleted: true })
+            {
+                _step = ReadAndApplyAsync(cancel);
+            }
+            return _step;
+        }
+    }
+
+    /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After one that failed,
+    /// checks stop waiting for a while: an outage must not cost every request its time limit.</summary>
+    public async ValueTask CatchUpAsync(CancellationToken cancel)
+    {
+        if (clock.GetTimestamp() < Volatile.Read(ref _noWaitUntil))
+        {
+            return;
+        }
+        try
+        {
+            await StepAsync(CancellationToken.None).WaitAsync(options.CatchUpTimeout, clock, cancel);
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            var pause = (long)(options.Freshness.TotalSeconds * clock.TimestampFrequency);
+            Volatile.Write(ref _noWaitUntil, clock.GetTimestamp() + pause);
+            Log.CatchUpFailed(logger, fault.Message);
+        }
+    }
+
+    /// <summary>Follows the log until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var heartbeat = options.Freshness / 4;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await StepAsync(cancel);
+                ForgetSome();
+                await PauseAsync(heartbeat, cancel);
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                // ReadAndApplyAsync has logged it once and keeps it visible as Fault; here is only the rest.
+                Log.FeedRetries(logger, fault.Message);
+                await Task.Delay(heartbeat, clock, cancel).ConfigureAwait(RestQuietly);
+            }
+        }
+    }
+
+    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time, so that no step holds a
+    /// writer or the next heartbeat up.</summary>
+    private void ForgetSome()
+    {
+        var dead = DeadBefore();
+        for (var i = 0; i < TokenTable.ShardCount / 64; i++)
+        {
+            index.Forget(_nextPart, dead);
+            _nextPart = _nextPart == TokenTable.ShardCount ? 0 : _nextPart + 1;
+        }
+    }
+
+    /// <summary>The earlier of this node's clock and the log's, in Unix seconds.</summary>
+    public long DeadBefore() => Math.Min(clock.GetUtcNow().ToUnixTimeSeconds(), LogTime.ToUnixTimeSeconds());
+
+    private async Task ReadAndApplyAsync(CancellationToken cancel)
+    {
+        try
+        {
+            var sent = Moment.Now(clock);
+            var batch = await log.ReadAsync(Position, ReadSize, cancel);
+            if (!batch.Found)
+            {
+                await ReconcileAsync(cancel);
+                return;
+            }
+            Apply(batch);
+            if (batch.AtTail)
+            {
+                Publish(sent, batch.Time);
+            }
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            if (Fault is null)
+            {
+                Log.FeedStopped(logger, fault.Message);
+            }
+            Volatile.Write(ref _fault, fault.Message);
+            throw;
+        }
+    }
+
+    /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Reads all of it, then
+    /// gives back every live revocation and lift that this node holds and did not find. Only then may a read
+    /// give a lease.</summary>
+    private async Task ReconcileAsync(CancellationToken cancel)
+    {
+        Volatile.Write(ref _lease, null);
+        Log.ReconcileStarted(logger, Position);
+        var found = new HashSet<(RevocationId, bool)>();
+        var position = default(LogPosition);
+        for (var atTail = false; !atTail;)
+        {
+            var batch = await log.ReadAsync(position, ReadSize, cancel);
+            Note(batch.Entries.Span, found);
+            index.Apply(batch.Entries.Span);
+            index.RaiseHorizon(batch.Horizon.ToUnixTimeSeconds());
+            (position, atTail) = (batch.Position, batch.AtTail);
+        }
+        var given = await GiveBackAsync(found, cancel);
+        Position = position;
+        Log.Reconciled(logger, found.Count, given);
+    }
+
+    private async Task<int> GiveBackAsync(HashSet<(RevocationId, bool)> found, CancellationToken cancel)
+    {
+        var given = 0;
+        for (var part = 0; part <= TokenTable.ShardCount; part++)
+        {
+            var lost = index.Entries(part).Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+            foreach (var batch in lost.Chunk(options.LargestBatch))
+            {
+                await log.AppendAsync(batch, cancel);
+            }
+            given += lost.Length;
+        }
+        return given;
+    }
+
+    private static void Note(ReadOnlySpan<LogEntry> entries, HashSet<(RevocationId, bool)> found)
+    {
+        foreach (ref readonly var entry in entries)
+        {
+            found.Add((entry.Id, entry.IsLift));
+        }
+    }
+
+    private void Apply(LogBatch batch)
+    {
+        index.Apply(batch.Entries.Span);
+        index.RaiseHorizon(batch.Horizon.ToUnixTimeSeconds());
+        Position = batch.Position;
+    }
+
+    private void Publish(Moment sent, DateTimeOffset logTime)
+    {
+        var bound = log.IsShared ? options.Freshness : (TimeSpan?)null;
+        if (Interlocked.Exchange(ref _lease, new Lease(sent, bound, logTime)) is null || Fault is not null)
+        {
+            Log.FeedFresh(logger, index.Count);
+        }
+        Volatile.Write(ref _fault, null);
+        Volatile.Write(ref _noWaitUntil, long.MinValue);
+    }
+
+    private async ValueTask PauseAsync(TimeSpan heartbeat, CancellationToken cancel)
+    {
+        using var pause = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        await using var timer = clock.CreateTimer(
+            static state => ((CancellationTokenSource)state!).Cancel(), pause, heartbeat,
+            Timeout.InfiniteTimeSpan);
+        await log.WaitAsync(Position, pause.Token);
+    }
+}

@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+
+namespace Rescind;
+
+/// <summary>
+/// Rules that name more than a token: subject, client, key and issuer. Compared by exact string, because outsiders
+/// can choose those ids and a hash could be made to collide. Readers never lock; a kind without rules costs a check
+/// no look-up. Each value maps to an immutable set, so a reader sees it before or after a change, never within.
+/// </summary>
+internal sealed class CutoffTable
+{
+    private readonly ConcurrentDictionary<Target, RuleSet> _sets = new();
+    private readonly Dictionary<RevocationId, LogEntry> _entries = [];
+    private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
+
+    private readonly record struct Target(RuleKind Kind, string Issuer, string Value);
+
+    /// <summary>One rule and its cutoff in Unix seconds.</summary>
+    internal readonly record struct Rule(RevocationId Id, long Cutoff);
+
+    private sealed record RuleSet(ImmutableList<Rule> Rules, long Cutoff)
+    {
+        public static RuleSet None { get; } = new([], long.MinValue);
+
+        public RuleSet With(Rule rule) => new(Rules.Add(rule), Math.Max(Cutoff, rule.Cutoff));
+
+        public RuleSet Without(RevocationId id)
+        {
+            var left = Rules.RemoveAll(rule => rule.Id == id);
+            return left.IsEmpty ? None : new RuleSet(left, left.Max(rule => rule.Cutoff));
+        }
+    }
+
+    /// <summary>About: two strings that the log entry brought, the set, and three dictionary slots.</summary>
+    public long Bytes => _entries.Count * 400L;
+
+    public int Count(RuleKind kind) => Volatile.Read(ref _counts[(int)kind]);
+
+    /// <summary>The latest cutoff that names exactly this, or the least number when there is none.</summary>
+    public long CutoffOf(RuleKind kind, string issuer, string? value) =>
+        Count(kind) != 0 && value is not null
+        && _sets.TryGetValue(new Target(kind, issuer, value), out var set)
+            ? set.Cutoff
+            : long.MinValue;
+
+    /// <summary>The latest cutoff that could hit a token, whichever rule makes it.</summary>
+    public long LatestFor(in TokenFacts token) =>
+        Math.Max(
+            Math.Max(
+                CutoffOf(RuleKind.Subject, token.Issuer, token.Subject),
+                CutoffOf(RuleKind.Client, token.Issuer, token.Client)),
+            Math.Max(
+                CutoffOf(RuleKind.Key, token.Issuer, token.KeyId),
+                CutoffOf(RuleKind.Issuer, token.Issuer, token.Issuer)));
+
+    public IReadOnlyList<Rule> RulesOf(RuleKind kind, string issuer, string? value) =>
+        value is not null && _sets.TryGetValue(new Target(kind, issuer, value), out var set)
+            ? set.Rules
+            : [];
+
+    /// <returns>Whether the rule is new.</returns>
+    public bool Add_NeedsLock(in LogEntry entry)
+    {
+        if (!_entries.TryAdd(entry.Id, entry))
+        {
+            return false;
+        }
+        var target = TargetOf(entry);
+        _sets[target] = _sets.GetValueOrDefault(target, RuleSet.None).With(new Rule(entry.Id, entry.Cutoff));
+        Tally_NeedsLock(target.Kind, 1);
+        return true;
+    }
+
+    /// <returns>Whether the rule was there.</returns>
+    public bool Remove_NeedsLock(RevocationId id)
+    {
+        if (!_entries.Remove(id, out var entry))
+        {
+            return false;
+        }
+        var target = TargetOf(entry);
+        var left = _sets[target].Without(id);
+        if (left.Rules.IsEmpty)
+        {
+            _sets.TryRemove(target, out _);
+        }
+        else
+        {
+            _sets[target] = left;
+        }
+        Tally_NeedsLock(target.Kind, -1);
+        return true;
+    }
+
+    /// <summary>The expiry of a rule, or null when it is not there.</summary>
+    public uint? ExpiryOf_NeedsLock(RevocationId id) =>
+        _entries.TryGetValue(id, out var entry) ? entry.Expiry : null;
+
+    /// <summary>Every rule, as the log holds it.</summary>
+    public IEnumerable<LogEntry> Entries_NeedsLock() => _entries.Values;
+
+    private static Target TargetOf(in LogEntry entry) => new(entry.Id.Kind, entry.Issuer!, entry.Value!);
+
+    private void Tally_NeedsLock(RuleKind kind, int change) =>
+        Volatile.Write(ref _counts[(int)kind], _counts[(int)kind] + change);
+}

@@ -1,0 +1,38 @@
+namespace Rescind;
+
+/// <summary>Where revocations are kept and how they reach every node: an append-only list that several processes
+/// may share. Appending an entry twice is harmless, so a caller that does not know the outcome repeats the call.
+/// <c>RevocationLogConformance</c> tests an implementation; all of ours pass it.</summary>
+public interface IRevocationLog
+{
+    /// <summary>Whether other processes append to this log. If so, a node's knowledge ages, and
+    /// <see cref="BlacklistOptions.Freshness"/> applies.</summary>
+    bool IsShared { get; }
+
+    /// <summary>Adds entries; when the call returns they are durable, all of them.</summary>
+    /// <param name="batch">1 to <see cref="BlacklistOptions.LargestBatch"/> entries.</param>
+    /// <param name="cancel">Gives up waiting; the entries may be kept all the same.</param>
+    /// <returns>The position of the last entry.</returns>
+    /// <exception cref="IOException">The log could not confirm; the entries may be kept or not.</exception>
+    ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel);
+
+    /// <summary>Reads on.</summary>
+    /// <param name="after">The last position the caller has applied; the default value reads from the
+    /// start. Asking is also saying: everything up to here is applied.</param>
+    /// <param name="max">How many entries at most, at least 1.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="IOException">The log cannot be reached or an entry cannot be read.</exception>
+    ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel);
+
+    /// <summary>Waits until there may be something behind <paramref name="after"/>. May return early, never
+    /// late; returns, and does not throw, when cancelled.</summary>
+    /// <param name="after">The last position the caller has applied.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    ValueTask WaitAsync(LogPosition after, CancellationToken cancel);
+
+    /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
+    /// newest, in steps that leave room for appends.</summary>
+    /// <param name="now">The time before which an expiry counts.</param>
+    /// <param name="cancel">Stops between two steps.</param>
+    ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel);
+}

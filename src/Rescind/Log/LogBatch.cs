@@ -1,0 +1,26 @@
+namespace Rescind;
+
+/// <summary>What one read of the log brought.</summary>
+public sealed record LogBatch
+{
+    /// <summary>The entries after the asked position, oldest first.</summary>
+    public required ReadOnlyMemory<LogEntry> Entries { get; init; }
+
+    /// <summary>The position of the last entry; the asked one when there was none.</summary>
+    public required LogPosition Position { get; init; }
+
+    /// <summary>Whether nothing lay behind the last entry when the read was made. Only such a read makes a
+    /// node fresh.</summary>
+    public required bool AtTail { get; init; }
+
+    /// <summary>Whether the asked position is still part of this log. When it is not, the log was trimmed,
+    /// rolled back or replaced: the reader starts over and gives back what the log has lost.</summary>
+    public bool Found { get; init; } = true;
+
+    /// <summary>The log's own clock when it answered.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>The latest expiry that compaction has dropped. A token that ended before it is never
+    /// accepted, so a clock that steps back revives nothing.</summary>
+    public DateTimeOffset Horizon { get; init; } = DateTimeOffset.UnixEpoch;
+}

@@ -1,0 +1,167 @@
+namespace Rescind;
+
+/// <summary>
+/// From a decision to a line of the log: what may be asked, and until when it must be remembered. Every expiry
+/// includes the clock skew that validators allow, and is never shorter than the longest life a matching token can
+/// still have.
+/// </summary>
+internal sealed class Revoking(BlacklistOptions options)
+{
+    public const int LongestText = 1024;
+    private const int LongestReason = 64;
+    private const int LongestActor = 256;
+    private const int LongestNote = 1000;
+
+    /// <summary>What is wrong with a revocation, in one sentence, or null.</summary>
+    public string? Fault(Revocation revocation, DateTimeOffset now) =>
+        FaultOfText("issuer", revocation.Issuer, LongestText, allowEmpty: revocation.Kind != RuleKind.Issuer)
+        ?? FaultOfText("value", revocation.Value, LongestText, allowEmpty: false)
+        ?? FaultOfText("actor", revocation.Actor, LongestActor, allowEmpty: true)
+        ?? FaultOfText("note", revocation.Note ?? "", LongestNote, allowEmpty: true)
+        ?? FaultOfReason(revocation.Reason)
+        ?? FaultOfTimes(revocation, now)
+        ?? FaultOfId(revocation);
+
+    public static string? FaultOfReason(string? reason) =>
+        reason is { Length: >= 1 and <= LongestReason }
+        && reason.All(letter => letter is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_')
+            ? null
+            : "reason must be a word of 1 to 64 characters from a-z, 0-9 and _.";
+
+    public static string? FaultOfText(string name, string text, int longest, bool allowEmpty)
+    {
+        if (text.Length == 0 && !allowEmpty)
+        {
+            return $"{name} must not be empty.";
+        }
+        if (text.Length > longest)
+        {
+            return $"{name} must be at most {longest} characters long.";
+        }
+        if (text.Any(char.IsControl))
+        {
+            return $"{name} must not contain control characters.";
+        }
+        return HasLoneSurrogate(text) ? $"{name} must be well-formed Unicode." : null;
+    }
+
+    /// <exception cref="ArgumentException">The batch cannot be made.</exception>
+    /// <exception cref="InvalidOperationException">There are too many revocations.</exception>
+    public void CheckBatch(IReadOnlyList<Revocation> revocations, DateTimeOffset now, long live)
+    {
+        ArgumentNullException.ThrowIfNull(revocations);
+        if (revocations.Count < 1 || revocations.Count > options.LargestBatch)
+        {
+            throw new ArgumentException(
+                $"A call takes 1 to {options.LargestBatch} revocations.", nameof(revocations));
+        }
+        if (revocations.Select(one => Fault(one, now)).FirstOrDefault(fault => fault is not null) is { } wrong)
+        {
+            throw new ArgumentException(wrong, nameof(revocations));
+        }
+        if (live + revocations.Count > options.MostRevocations)
+        {
+            throw new InvalidOperationException(
+                $"There are {live} live revocations; BlacklistOptions.MostRevocations is the limit.");
+        }
+    }
+
+    /// <exception cref="ArgumentException">The lift cannot be made.</exception>
+    public void CheckLift(IReadOnlyList<RevocationId> ids, string reason, string actor)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (ids.Count < 1 || ids.Count > options.LargestBatch)
+        {
+            throw new ArgumentException($"A call takes 1 to {options.LargestBatch} ids.", nameof(ids));
+        }
+        if ((FaultOfReason(reason) ?? FaultOfText("actor", actor, LongestActor, allowEmpty: true)) is { } wrong)
+        {
+            throw new ArgumentException(wrong, nameof(reason));
+        }
+    }
+
+    /// <summary>The revocation with everything set that the blacklist decides.</summary>
+    public Revocation Complete(Revocation revocation, DateTimeOffset now, DateTimeOffset logTime, uint tag)
+    {
+        var key = TokenKey.Of(revocation.Kind, revocation.Issuer, revocation.Value);
+        var id = revocation.Id == default ? new RevocationId(revocation.Kind, key, tag) : revocation.Id;
+        var hasCutoff = revocation.Kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
+        return revocation with
+        {
+            Id = id,
+            MadeAt = now,
+            IssuedBefore = hasCutoff
+                ? revocation.IssuedBefore ?? WholeSeconds(logTime + options.IssuerClockDifference)
+                : null,
+        };
+    }
+
+    /// <summary>The line of the log for a completed revocation.</summary>
+    /// <param name="revocation">The revocation.</param>
+    /// <param name="latest">The later of this node's clock and the log's.</param>
+    public LogEntry Entry(Revocation revocation, DateTimeOffset latest)
+    {
+        var isHashed = revocation.Kind is RuleKind.Token or RuleKind.Session;
+        return new LogEntry
+        {
+            Id = revocation.Id,
+            ExpiresAt = Expiry(revocation, latest),
+            Cutoff = revocation.Kind switch
+            {
+                RuleKind.Key => long.MaxValue,
+                _ => revocation.IssuedBefore?.ToUnixTimeSeconds() ?? 0,
+            },
+            Issuer = isHashed ? null : revocation.Issuer,
+            Value = isHashed ? null : revocation.Value,
+        };
+    }
+
+    private DateTimeOffset Expiry(Revocation revocation, DateTimeOffset latest) => revocation.Kind switch
+    {
+        RuleKind.Token => (revocation.ExpiresAt ?? latest + options.LongestTokenLifetime) + options.ClockSkew,
+        RuleKind.Session => latest + options.LongestTokenLifetime + options.ClockSkew,
+        RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
+            revocation.IssuedBefore!.Value + options.LongestTokenLifetime + options.ClockSkew,
+        _ => DateTimeOffset.MaxValue,
+    };
+
+    private string? FaultOfTimes(Revocation revocation, DateTimeOffset now)
+    {
+        var latestCutoff = now + options.IssuerClockDifference;
+        if (revocation.IssuedBefore is { } cutoff && (cutoff > latestCutoff || cutoff < DateTimeOffset.UnixEpoch))
+        {
+            return "issued_before must lie between 1970 and now.";
+        }
+        var latestExpiry = now + options.LongestTokenLifetime + options.ClockSkew;
+        return revocation.ExpiresAt is { } expiry && (expiry > latestExpiry || expiry < DateTimeOffset.UnixEpoch)
+            ? "expires_at must lie between 1970 and the longest token lifetime from now."
+            : null;
+    }
+
+    private static string? FaultOfId(Revocation revocation) =>
+        revocation.Id == default
+        || revocation.Id.Kind == revocation.Kind
+        && revocation.Id.Key == TokenKey.Of(revocation.Kind, revocation.Issuer, revocation.Value)
+            ? null
+            : "id does not belong to this target.";
+
+    private static DateTimeOffset WholeSeconds(DateTimeOffset time) =>
+        DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds());
+
+    private static bool HasLoneSurrogate(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i]))
+            {
+                continue;
+            }
+            if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
+            {
+                return true;
+            }
+            i++;
+        }
+        return false;
+    }
+}

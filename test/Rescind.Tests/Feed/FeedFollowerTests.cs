@@ -1,0 +1,229 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests;
+
+/// <summary>Freshness, catch-up, faults and reconciliation.</summary>
+public sealed class FeedFollowerTests
+{
+    private const string Issuer = TestWorld.Issuer;
+
+    [Fact]
+    public async Task A_node_of_a_shared_log_says_unknown_once_its_lease_is_over()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+        world.Clock.Advance(TimeSpan.FromTicks(1));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+        Assert.False(world.Blacklist.GetStatus().Fresh);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_not_fresh_still_refuses_what_it_knows()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
+        world.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task Wall_time_that_jumps_forward_ends_the_lease_early()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.AdjustTime(world.Now.AddSeconds(5));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task The_lease_of_a_log_that_nobody_else_writes_never_ends()
+    {
+        var world = await TestWorld.LoadedAsync();
+        world.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task The_lease_counts_from_when_the_read_was_sent()
+    {
+        var world = new TestWorld(shared: true);
+        var gate = new TaskCompletionSource();
+        world.Log.Gate = gate.Task;
+        var load = world.Blacklist.LoadAsync();
+        world.Clock.Advance(TimeSpan.FromMilliseconds(900));
+        gate.SetResult();
+        await load;
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+        world.Clock.Advance(TimeSpan.FromMilliseconds(101));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task Only_a_read_that_reached_the_tail_makes_a_node_fresh()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { AtTail = false };
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+        world.Log.Twist = null;
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task A_stale_check_catches_up_and_learns_what_others_revoked()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var elsewhere = world.NewNode();
+        await elsewhere.LoadAsync();
+        await elsewhere.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal(Verdict.Revoked, await world.Blacklist.CheckAsync(world.Token()));
+        Assert.Equal(Verdict.Accepted, await world.Blacklist.CheckAsync(world.Token("token-2")));
+        Assert.Equal(1, world.Blacklist.GetStatus().CatchUps);
+    }
+
+    [Fact]
+    public async Task Stale_checks_share_one_read()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        var gate = new TaskCompletionSource();
+        world.Log.Gate = gate.Task;
+        var reads = world.Log.Reads;
+        var checks = Enumerable.Range(0, 100)
+            .Select(_ => world.Blacklist.CheckAsync(world.Token()).AsTask()).ToList();
+        gate.SetResult();
+        Assert.All(await Task.WhenAll(checks), verdict => Assert.Equal(Verdict.Accepted, verdict));
+        Assert.Equal(reads + 1, world.Log.Reads);
+    }
+
+    [Fact]
+    public async Task A_log_that_hangs_costs_one_wait_and_then_none_until_it_answers()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        var gate = new TaskCompletionSource();
+        world.Log.Gate = gate.Task;
+
+        var first = world.Blacklist.CheckAsync(world.Token()).AsTask();
+        Assert.False(first.IsCompleted);
+        world.Clock.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.Equal(Verdict.Unknown, await first);
+        var second = world.Blacklist.CheckAsync(world.Token());
+        Assert.True(second.IsCompletedSuccessfully);
+        Assert.Equal(Verdict.Unknown, await second);
+
+        gate.SetResult();
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        world.Log.Gate = null;
+        Assert.Equal(Verdict.Accepted, await world.Blacklist.CheckAsync(world.Token()));
+    }
+
+    [Fact]
+    public async Task A_log_that_fails_is_absorbed_and_shown()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        world.Log.Fault = new IOException("away");
+        Assert.Equal(Verdict.Unknown, await world.Blacklist.CheckAsync(world.Token()));
+        Assert.Equal("away", world.Blacklist.GetStatus().Fault);
+        world.Log.Fault = null;
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Null(world.Blacklist.GetStatus().Fault);
+    }
+
+    [Fact]
+    public async Task An_entry_that_does_not_fit_stops_the_feed()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var misfit = new LogEntry { Id = new RevocationId(RuleKind.Token, 2, 1), ExpiresAt = world.Now.AddHours(1) };
+        world.Log.Twist = batch => batch with { Entries = new[] { misfit } };
+        await Assert.ThrowsAsync<InvalidDataException>(
+            () => world.Blacklist.Feed.StepAsync(CancellationToken.None));
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+        Assert.NotNull(world.Blacklist.GetStatus().Fault);
+    }
+
+    [Fact]
+    public async Task A_node_gives_back_what_a_replaced_log_has_lost()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var kept = await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
+        var lifted = await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-2"));
+        await world.Blacklist.LiftAsync([lifted.Id], "restored", "admin");
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+
+        // A new log that has grown to the same length with other entries.
+        var other = new MemoryLog(world.Clock);
+        var stranger = new Blacklist(world.Options, other, clock: world.Clock);
+        for (var i = 0; i < 4; i++)
+        {
+            await stranger.RevokeAsync(Revocation.OfToken(Issuer, "stranger-" + i));
+        }
+        world.Log.Inner = other;
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token("token-3", "user-3")));
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token("token-3", "user-3")));
+
+        var fresh = world.NewNode();
+        await fresh.LoadAsync();
+        Assert.Equal([kept.Id], fresh.Find(RuleKind.Subject, Issuer, "user-1"));
+        Assert.Equal(Verdict.Revoked, fresh.Check(world.Token("token-1", "user-9")));
+        Assert.Equal(Verdict.Revoked, fresh.Check(world.Token("stranger-0", "user-9")));
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(world.Token("stranger-3", "user-9")));
+        Assert.Equal(Verdict.Accepted, fresh.Check(world.Token("token-2", "user-2")));
+        await fresh.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-2") with { Id = lifted.Id });
+        Assert.Equal(Verdict.Accepted, fresh.Check(world.Token("token-2", "user-2")));
+    }
+
+    [Fact]
+    public async Task The_loop_follows_survives_faults_and_ends_when_cancelled()
+    {
+        var world = new TestWorld(shared: true);
+        using var stop = new CancellationTokenSource();
+        var loop = world.Blacklist.RunAsync(stop.Token);
+        Assert.True(world.Blacklist.GetStatus().Loaded);
+
+        world.Log.Fault = new TimeoutException("not an IOException, absorbed all the same");
+        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus().Fault is not null);
+        world.Log.Fault = null;
+        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus() is { Fault: null, Fresh: true });
+
+        var elsewhere = world.NewNode();
+        await elsewhere.LoadAsync();
+        await elsewhere.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
+        await AdvanceUntilAsync(world, () => world.Blacklist.Check(world.Token()) == Verdict.Revoked);
+        await stop.CancelAsync();
+        await loop.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task The_loop_forgets_what_has_expired()
+    {
+        var world = await TestWorld.LoadedAsync();
+        await world.Blacklist.RevokeAsync(
+            [.. Enumerable.Range(0, 1000).Select(i => Revocation.OfToken(Issuer, "t" + i, world.Now.AddMinutes(1)))]);
+        using var stop = new CancellationTokenSource();
+        var loop = world.Blacklist.RunAsync(stop.Token);
+        world.Clock.Advance(TimeSpan.FromHours(1));
+        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus().Rules[RuleKind.Token] == 0);
+        await stop.CancelAsync();
+        await loop.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    private static async Task AdvanceUntilAsync(TestWorld world, Func<bool> condition)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!condition() && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30))
+        {
+            world.Clock.Advance(TimeSpan.FromMilliseconds(250));
+            await Task.Yield();
+        }
+        Assert.True(condition());
+    }
+}

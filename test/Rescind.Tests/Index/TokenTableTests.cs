@@ -1,0 +1,156 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests;
+
+/// <summary>The table beside a plain dictionary, under concurrency, and its budgets of memory and allocation.</summary>
+public sealed class TokenTableTests(ITestOutputHelper output)
+{
+    private const uint Later = 4_000_000_000;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void The_table_agrees_with_a_dictionary_through_any_history(int seed)
+    {
+        var random = new Random(seed);
+        var (table, model) = (new TokenTable(), new Dictionary<(UInt128, uint), uint>());
+        for (var step = 0; step < 60_000; step++)
+        {
+            var key = Key(random.Next(4000));
+            var tag = (uint)random.Next(3);
+            var expiry = (uint)random.Next(1, 1000);
+            if (random.Next(3) != 0)
+            {
+                Assert.Equal(!model.ContainsKey((key, tag)), table.Add_NeedsLock(key, tag, expiry));
+                model[(key, tag)] = Math.Max(expiry, model.GetValueOrDefault((key, tag)));
+            }
+            else
+            {
+                Assert.Equal(model.Remove((key, tag)), table.Remove_NeedsLock(key, tag));
+            }
+        }
+        for (var number = 0; number < 4200; number++)
+        {
+            var key = Key(number);
+            var tags = new uint[] { 0, 1, 2 }.Where(tag => model.ContainsKey((key, tag))).ToList();
+            Assert.Equal(tags.Count != 0, table.Contains(key));
+            Assert.Equal(tags, table.TagsOf_NeedsLock(key).Order());
+            Assert.All(tags, tag => Assert.Equal(model[(key, tag)], table.ExpiryOf_NeedsLock(key, tag)));
+        }
+        var all = Enumerable.Range(0, TokenTable.ShardCount).SelectMany(shard => table.Entries_NeedsLock(shard).ToList());
+        Assert.Equal(model.Count, all.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Readers_never_miss_what_is_there_while_the_table_grows_shrinks_and_reuses_slots()
+    {
+        var (table, published, stop) = (new TokenTable(), 0, false);
+        const int Lasting = 60_000;
+        var readers = Enumerable.Range(0, 2).Select(number => Task.Factory.StartNew(
+            () =>
+            {
+                var (random, checks) = (new Random(number), 0L);
+                while (!Volatile.Read(ref stop))
+                {
+                    var known = Volatile.Read(ref published);
+                    if (known > 0)
+                    {
+                        Assert.True(table.Contains(Key(random.Next(known) * 2)));
+                        checks++;
+                    }
+                }
+                return checks;
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToList();
+        for (var i = 0; i < Lasting; i++)
+        {
+            table.Add_NeedsLock(Key(i * 2), 1, Later);
+            Volatile.Write(ref published, i + 1);
+            table.Add_NeedsLock(Key((i * 2) + 1), 1, Later); // comes and goes, so that slots are reused
+            if (i >= 50)
+            {
+                Assert.True(table.Remove_NeedsLock(Key(((i - 50) * 2) + 1), 1));
+            }
+        }
+        Volatile.Write(ref stop, true);
+        var checks = (await Task.WhenAll(readers)).Sum();
+        output.WriteLine($"{checks} reads beside {Lasting} inserts");
+        Assert.True(checks > 1000);
+        Assert.False(table.Contains(Key(1)));
+    }
+
+    [Fact]
+    public void Memory_goes_back_when_entries_go()
+    {
+        var table = new TokenTable();
+        var empty = table.Bytes;
+        for (var i = 0; i < 100_000; i++)
+        {
+            table.Add_NeedsLock(Key(i), 1, Later);
+        }
+        var full = table.Bytes;
+        for (var i = 0; i < 100_000; i++)
+        {
+            table.Remove_NeedsLock(Key(i), 1);
+        }
+        for (var shard = 0; shard < TokenTable.ShardCount; shard++)
+        {
+            table.Trim_NeedsLock(shard);
+        }
+        output.WriteLine($"{empty} bytes empty, {full} full, {table.Bytes} emptied");
+        Assert.True(table.Bytes < full / 20);
+    }
+
+    [Fact]
+    public async Task A_million_revocations_cost_at_most_40_bytes_each_and_a_check_allocates_nothing()
+    {
+        var world = await TestWorld.LoadedAsync();
+        const int Million = 1_000_000;
+        var expiry = world.Now.AddDays(1);
+        var started = Stopwatch.GetTimestamp();
+        var batch = new LogEntry[1000];
+        for (var i = 0; i < Million; i += batch.Length)
+        {
+            for (var j = 0; j < batch.Length; j++)
+            {
+                var key = TokenKey.Of(RuleKind.Token, TestWorld.Issuer, "jti-" + (i + j));
+                batch[j] = new LogEntry { Id = new RevocationId(RuleKind.Token, key, 1), ExpiresAt = expiry };
+            }
+            world.Blacklist.Index.Apply(batch);
+        }
+        output.WriteLine($"loaded in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:n0} ms");
+        await world.Blacklist.RevokeAsync(Revocation.OfSubject(TestWorld.Issuer, "somebody"));
+        await world.Blacklist.RevokeAsync(Revocation.OfSession(TestWorld.Issuer, "somewhere"));
+
+        var each = world.Blacklist.GetStatus().IndexBytes / (double)Million;
+        output.WriteLine($"{each:n1} bytes an entry");
+        Assert.InRange(each, 20, 40);
+        Assert.Equal(Million, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
+
+        var (hit, miss) = (world.Token("jti-77777"), world.Token("jti-unknown"));
+        var (hits, misses) = (0, 0);
+        for (var round = 0; round < 2; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            (hits, misses) = (0, 0);
+            for (var i = 0; i < 100_000; i++)
+            {
+                hits += world.Blacklist.Check(hit) == Verdict.Revoked ? 1 : 0;
+                misses += Completed(world.Blacklist.CheckAsync(miss)) == Verdict.Accepted ? 1 : 0;
+            }
+            if (round == 1)
+            {
+                Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
+        }
+        Assert.Equal((100_000, 100_000), (hits, misses));
+    }
+
+#pragma warning disable CA2012, xUnit1031 // the test is that the check completed at once
+    private static Verdict Completed(ValueTask<Verdict> check) =>
+        check.IsCompletedSuccessfully ? check.GetAwaiter().GetResult() : Verdict.Unknown;
+#pragma warning restore CA2012, xUnit1031
+
+    private static UInt128 Key(int number) => TokenKey.Of(RuleKind.Token, TestWorld.Issuer, "t" + number);
+}

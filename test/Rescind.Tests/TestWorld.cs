@@ -1,0 +1,97 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace Rescind.Tests;
+
+/// <summary>One blacklist with a clock that only the test moves and a log that the test can break.</summary>
+internal sealed class TestWorld
+{
+    public const string Issuer = "https://issuer.example";
+
+    public TestWorld(Action<BlacklistOptions>? configure = null, bool shared = false)
+    {
+        configure?.Invoke(Options);
+        Log = new UnreliableLog(new MemoryLog(Clock), shared);
+        Blacklist = NewNode();
+    }
+
+    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero));
+
+    public BlacklistOptions Options { get; } = new();
+
+    public UnreliableLog Log { get; }
+
+    public Blacklist Blacklist { get; }
+
+    public DateTimeOffset Now => Clock.GetUtcNow();
+
+    /// <summary>A loaded world.</summary>
+    public static async Task<TestWorld> LoadedAsync(Action<BlacklistOptions>? configure = null, bool shared = false)
+    {
+        var world = new TestWorld(configure, shared);
+        await world.Blacklist.LoadAsync(CancellationToken.None);
+        return world;
+    }
+
+    /// <summary>Another process on the same log.</summary>
+    public Blacklist NewNode() => new(Options, Log, clock: Clock);
+
+    /// <summary>A token that was issued now and lives for half an hour.</summary>
+    public TokenFacts Token(string id = "token-1", string subject = "user-1") => new()
+    {
+        Issuer = Issuer, TokenId = id, Subject = subject, Session = "session-of-" + subject, Client = "app",
+        KeyId = "key-1", IssuedAt = Now, AuthenticatedAt = Now, ExpiresAt = Now.AddMinutes(30),
+    };
+}
+
+/// <summary>A log that fails when told to, and counts its reads.</summary>
+internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevocationLog
+{
+    public bool IsShared => shared;
+
+    /// <summary>Thrown by every call while set.</summary>
+    public Exception? Fault { get; set; }
+
+    /// <summary>Reads wait for it while set.</summary>
+    public Task? Gate { get; set; }
+
+    /// <summary>Replaces what a read brings.</summary>
+    public Func<LogBatch, LogBatch>? Twist { get; set; }
+
+    public IRevocationLog Inner { get; set; } = inner;
+
+    public int Reads { get; private set; }
+
+    public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
+    {
+        ThrowFault();
+        return await Inner.AppendAsync(batch, cancel);
+    }
+
+    public async ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)
+    {
+        Reads++;
+        ThrowFault();
+        if (Gate is { } gate)
+        {
+            await gate;
+        }
+        var batch = await Inner.ReadAsync(after, max, cancel);
+        return Twist is { } twist ? twist(batch) : batch;
+    }
+
+    public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => Inner.WaitAsync(after, cancel);
+
+    public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        ThrowFault();
+        return Inner.CompactAsync(now, cancel);
+    }
+
+    private void ThrowFault()
+    {
+        if (Fault is { } fault)
+        {
+            throw fault;
+        }
+    }
+}
