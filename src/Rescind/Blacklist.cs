@@ -20,6 +20,7 @@ public sealed class Blacklist
     private readonly Judging _judging;
     private readonly Revoking _revoking;
     private readonly RecordKeeper _records;
+    private readonly ReceiptWait _receipts;
     private readonly CheckTally _tally = new();
     private readonly BlacklistMetrics _metrics;
 
@@ -52,6 +53,7 @@ public sealed class Blacklist
         Records = records ?? new RecentRecords();
         _records = new RecordKeeper(Records, _logger);
         _feed = new FeedFollower(_log, _index, Options, _clock, _logger);
+        _receipts = new ReceiptWait(_log, Options, _clock);
         _judging = new Judging(_index, _feed, Options, _clock);
         _revoking = new Revoking(Options);
         _metrics = new BlacklistMetrics(meters, _tally, _index, _feed);
@@ -132,11 +134,11 @@ public sealed class Blacklist
         var completed = revocations.Select(one => _revoking.Complete(one, now, logTime, DrawTag())).ToArray();
         var entries = completed.Select(one => _revoking.Entry(one, now > logTime ? now : logTime)).ToArray();
 
-        var records = _records.WriteAsync(completed);
+        // Side by side, so that a store which keeps both commits them together.
+        var records = _records.WriteAsync(completed).AsTask();
         var position = await AppendAsync(entries);
         await records;
-
-        var receipt = ReceiptFor(entries[0].Id, position, started);
+        var receipt = await _receipts.WaitAsync(entries[0].Id, position, started);
         _metrics.Revoked(entries, receipt);
         return receipt;
     }
@@ -176,7 +178,7 @@ public sealed class Blacklist
         await _records.WriteLiftsAsync(
             [.. lifts.Select(lift => lift.Id)], reason, actor, _clock.GetUtcNow());
         _metrics.Lifted(lifts.Length);
-        return ReceiptFor(lifts[0].Id, position, started);
+        return await _receipts.WaitAsync(lifts[0].Id, position, started);
     }
 
     /// <summary>Says why a token is or is not accepted: every rule that matches, who made it, when and why.</summary>
@@ -291,9 +293,4 @@ public sealed class Blacklist
             throw;
         }
     }
-
-    /// <summary>With a log of this process alone, stored is everywhere.</summary>
-    private Receipt ReceiptFor(RevocationId id, LogPosition position, long started) =>
-        new(id, position, _log.IsShared ? ReceiptState.Stored : ReceiptState.Everywhere, 1, 1,
-            _clock.GetElapsedTime(started));
 }

@@ -77,10 +77,10 @@ public sealed class JudgingTests
         var world = await TestWorld.LoadedAsync();
         var token = world.Token();
         await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1", token.ExpiresAt));
-        world.Clock.AdjustTime(world.Now.AddHours(1));
+        world.Clock.StepWall(TimeSpan.FromHours(1));
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
         await world.Blacklist.CompactAsync();
-        world.Clock.AdjustTime(world.Now.AddHours(-1));
+        world.Clock.StepWall(TimeSpan.FromHours(-1));
 
         Assert.Equal(0, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
         Assert.Equal(Verdict.Unknown, world.Blacklist.Check(token));

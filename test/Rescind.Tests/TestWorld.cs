@@ -14,7 +14,7 @@ internal sealed class TestWorld
         Blacklist = NewNode();
     }
 
-    public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero));
+    public TestClock Clock { get; } = new();
 
     public BlacklistOptions Options { get; } = new();
 
@@ -43,6 +43,19 @@ internal sealed class TestWorld
     };
 }
 
+/// <summary>A clock that only the test moves, its wall time also apart from its monotonic time.</summary>
+internal sealed class TestClock() : FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero))
+{
+    private TimeSpan _stepped;
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _stepped;
+
+    public override long GetTimestamp() => base.GetUtcNow().Ticks;
+
+    /// <summary>Sets wall time forward or back; monotonic time goes on.</summary>
+    public void StepWall(TimeSpan step) => _stepped += step;
+}
+
 /// <summary>A log that fails when told to, and counts its reads.</summary>
 internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevocationLog
 {
@@ -60,6 +73,15 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     public IRevocationLog Inner { get; set; } = inner;
 
     public int Reads { get; private set; }
+
+    /// <summary>What the fleet has confirmed; asked again and again until the wait is over.</summary>
+    public Func<(int Confirmed, int Expected)> Reach { get; set; } = () => (1, 1);
+
+    public async ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position, CancellationToken cancel)
+    {
+        await Task.Yield();
+        return Reach();
+    }
 
     public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {

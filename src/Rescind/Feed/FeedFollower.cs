@@ -100,24 +100,33 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Follows the log until cancelled.</summary>
+    /// <summary>Follows the log until cancelled; then lets go of the lease, so that others need not wait for this
+    /// process.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        var heartbeat = options.Freshness / 4;
         while (!cancel.IsCancellationRequested)
         {
-            try
-            {
-                await StepAsync(cancel);
-                ForgetSome();
-                await PauseAsync(heartbeat, cancel);
-            }
-            catch (Exception fault) when (!cancel.IsCancellationRequested)
-            {
-                // ReadAndApplyAsync has logged it once and keeps it visible as Fault; here is only the rest.
-                Log.FeedRetries(logger, fault.Message);
-                await Task.Delay(heartbeat, clock, cancel).ConfigureAwait(RestQuietly);
-            }
+            await FollowAsync(options.Freshness / 4, cancel);
+        }
+        if (log.IsShared)
+        {
+            Volatile.Write(ref _lease, null);
+        }
+    }
+
+    private async ValueTask FollowAsync(TimeSpan heartbeat, CancellationToken cancel)
+    {
+        try
+        {
+            await StepAsync(cancel);
+            ForgetSome();
+            await PauseAsync(heartbeat, cancel);
+        }
+        catch (Exception fault)
+        {
+            // ReadAndApplyAsync has logged it once and keeps it visible as Fault; here is only the rest.
+            Log.FeedRetries(logger, fault.Message);
+            await Task.Delay(heartbeat, clock, cancel).ConfigureAwait(RestQuietly);
         }
     }
 
@@ -148,7 +157,7 @@ internal sealed class FeedFollower(
                 return;
             }
             Apply(batch);
-            if (batch.AtTail)
+            if (batch is { AtTail: true, GrantsLease: true })
             {
                 Publish(sent, batch.Time);
             }

@@ -30,6 +30,15 @@ public interface IRevocationLog
     /// <param name="cancel">Ends the wait.</param>
     ValueTask WaitAsync(LogPosition after, CancellationToken cancel);
 
+    /// <summary>Says how many processes have applied an entry, and how many follow this log. May wait for a
+    /// change, but not past <paramref name="cancel"/>; returns, and does not throw, when cancelled or when
+    /// the log is away. Default: one of one, right for a log that is not shared.</summary>
+    /// <param name="position">What an append returned.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <returns>Confirmed and expected. Never counts a process whose confirmation is not certain.</returns>
+    ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position, CancellationToken cancel) =>
+        ValueTask.FromResult((1, 1));
+
     /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
     /// newest, in steps that leave room for appends.</summary>
     /// <param name="now">The time before which an expiry counts.</param>

@@ -31,7 +31,7 @@ public sealed class FeedFollowerTests
     public async Task Wall_time_that_jumps_forward_ends_the_lease_early()
     {
         var world = await TestWorld.LoadedAsync(shared: true);
-        world.Clock.AdjustTime(world.Now.AddSeconds(5));
+        world.Clock.StepWall(TimeSpan.FromSeconds(5));
         Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
     }
 
@@ -68,6 +68,15 @@ public sealed class FeedFollowerTests
         world.Log.Twist = null;
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
         Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+    }
+
+    [Fact]
+    public async Task A_log_that_recovers_makes_nobody_fresh()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { GrantsLease = false };
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
     }
 
     [Fact]
@@ -200,6 +209,7 @@ public sealed class FeedFollowerTests
         await AdvanceUntilAsync(world, () => world.Blacklist.Check(world.Token()) == Verdict.Revoked);
         await stop.CancelAsync();
         await loop.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token("token-2")));
     }
 
     [Fact]

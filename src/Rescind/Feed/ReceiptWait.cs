@@ -1,0 +1,49 @@
+namespace Rescind;
+
+/// <summary>
+/// Waits until no node can accept what was revoked: each process that follows the log has confirmed the entry, or the
+/// lease of every process that has not is over. The second takes a bound and a quarter from the append's
+/// <em>answer</em>, by the monotonic clock alone: a wall clock that is stepped forward must not end it, and the quarter
+/// covers clocks that run at different speeds (docs/decisions/0010).
+/// </summary>
+internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, TimeProvider clock)
+{
+    public async ValueTask<Receipt> WaitAsync(RevocationId id, LogPosition position, long started)
+    {
+        if (!log.IsShared)
+        {
+            return new Receipt(id, position, ReceiptState.Everywhere, 1, 1, clock.GetElapsedTime(started));
+        }
+        var answered = clock.GetTimestamp();
+        var longest = options.WaitFor == ReceiptState.Everywhere ? options.Freshness * 1.25 : TimeSpan.Zero;
+        while (true)
+        {
+            var left = longest - clock.GetElapsedTime(answered);
+            var (confirmed, expected) = await ReachWithinAsync(position, left);
+            if (confirmed >= expected || (left <= TimeSpan.Zero && longest > TimeSpan.Zero))
+            {
+                return Answer(ReceiptState.Everywhere, confirmed, expected);
+            }
+            if (longest == TimeSpan.Zero)
+            {
+                return Answer(ReceiptState.Stored, confirmed, expected);
+            }
+        }
+
+        Receipt Answer(ReceiptState state, int confirmed, int expected) =>
+            new(id, position, state, confirmed, expected, clock.GetElapsedTime(started));
+    }
+
+    private async ValueTask<(int Confirmed, int Expected)> ReachWithinAsync(LogPosition position, TimeSpan left)
+    {
+        using var limit = new CancellationTokenSource();
+        if (left <= TimeSpan.Zero)
+        {
+            await limit.CancelAsync();
+            return await log.ReachAsync(position, limit.Token);
+        }
+        await using var timer = clock.CreateTimer(
+            static state => ((CancellationTokenSource)state!).Cancel(), limit, left, Timeout.InfiniteTimeSpan);
+        return await log.ReachAsync(position, limit.Token);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests;
+
+/// <summary>What a receipt of a shared log says, and for how long it may wait.</summary>
+public sealed class ReceiptWaitTests
+{
+    private static readonly Revocation Token = Revocation.OfToken(TestWorld.Issuer, "token-1");
+
+    [Fact]
+    public async Task Everywhere_when_every_process_has_confirmed()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var asked = 0;
+        world.Log.Reach = () => (Math.Min(++asked, 3), 3);
+        var receipt = await world.Blacklist.RevokeAsync(Token);
+        Assert.Equal((ReceiptState.Everywhere, 3, 3), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected));
+    }
+
+    [Fact]
+    public async Task A_silent_process_is_waited_for_until_its_lease_is_over_and_not_longer()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Reach = () => (2, 3);
+        var revoke = world.Blacklist.RevokeAsync(Token).AsTask();
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(world.Token()));
+        world.Clock.Advance(TimeSpan.FromMilliseconds(1249));
+        await SettleAsync();
+        Assert.False(revoke.IsCompleted);
+        world.Clock.Advance(TimeSpan.FromMilliseconds(1));
+        var receipt = await revoke.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal((ReceiptState.Everywhere, 2, 3), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected));
+    }
+
+    [Fact]
+    public async Task A_wall_clock_that_jumps_forward_does_not_end_the_wait()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Reach = () => (2, 3);
+        var revoke = world.Blacklist.RevokeAsync(Token).AsTask();
+        world.Clock.StepWall(TimeSpan.FromHours(1));
+        await SettleAsync();
+        Assert.False(revoke.IsCompleted);
+        world.Log.Reach = () => (3, 3);
+        await revoke.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task Stored_does_not_wait()
+    {
+        var world = await TestWorld.LoadedAsync(options => options.WaitFor = ReceiptState.Stored, shared: true);
+        world.Log.Reach = () => (1, 3);
+        var receipt = await world.Blacklist.RevokeAsync(Token).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal((ReceiptState.Stored, 1, 3), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected));
+    }
+
+    /// <summary>Gives other work of this process a fair chance to run, without a clock.</summary>
+    private static async Task SettleAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromMilliseconds(20))
+        {
+            await Task.Yield();
+        }
+    }
+}
