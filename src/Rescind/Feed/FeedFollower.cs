@@ -238,10 +238,8 @@ internal sealed class FeedFollower(
 
     private async ValueTask PauseAsync(TimeSpan heartbeat, CancellationToken cancel)
     {
-        using var pause = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        await using var timer = clock.CreateTimer(
-            static state => ((CancellationTokenSource)state!).Cancel(), pause, heartbeat,
-            Timeout.InfiniteTimeSpan);
+        using var over = new CancellationTokenSource(heartbeat, clock);
+        using var pause = CancellationTokenSource.CreateLinkedTokenSource(cancel, over.Token);
         await log.WaitAsync(Position, pause.Token);
     }
 }

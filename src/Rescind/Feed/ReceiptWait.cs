@@ -36,14 +36,7 @@ internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, 
 
     private async ValueTask<(int Confirmed, int Expected)> ReachWithinAsync(LogPosition position, TimeSpan left)
     {
-        using var limit = new CancellationTokenSource();
-        if (left <= TimeSpan.Zero)
-        {
-            await limit.CancelAsync();
-            return await log.ReachAsync(position, limit.Token);
-        }
-        await using var timer = clock.CreateTimer(
-            static state => ((CancellationTokenSource)state!).Cancel(), limit, left, Timeout.InfiniteTimeSpan);
+        using var limit = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
         return await log.ReachAsync(position, limit.Token);
     }
 }
