@@ -1,0 +1,167 @@
+#:property TreatWarningsAsErrors=true
+#:property PublishAot=false
+// The project's commands. `dotnet run build.cs test [name]` builds everything with warnings as errors and runs the
+// tests; `dotnet run build.cs soak <what>` runs what takes longer. The last line of a test run is "N passed, N failed".
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Xml.Linq;
+
+const string Configuration = "Release";
+string[] debianPackages = ["curl"];
+var testLimit = TimeSpan.FromMinutes(14);
+Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
+
+return args switch
+{
+    ["test"] => Test(null),
+    ["test", var name] => Test(name),
+    ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
+    _ => Usage(),
+};
+
+int Usage()
+{
+    Console.Error.WriteLine(
+        """
+        dotnet run build.cs test          build, then run every test
+        dotnet run build.cs test <name>   one project, class or test: any part of its name
+        dotnet run build.cs soak kill     kill -9 after the answer of a logout, 100 times
+        """);
+    return 2;
+}
+
+int Test(string? name)
+{
+    if (!InstallPackages() || !Build())
+    {
+        return 1;
+    }
+    var (passed, failed) = (0, 0);
+    foreach (var project in TestProjects())
+    {
+        var counts = RunTests(project, Filter(project, name), []);
+        passed += counts.Passed;
+        failed += counts.Failed;
+    }
+    Console.WriteLine($"{passed} passed, {failed} failed");
+    return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+int Soak(string filter, (string Name, string Value) setting)
+{
+    if (!InstallPackages() || !Build())
+    {
+        return 1;
+    }
+    var (passed, failed) = RunTests("Rescind.EndToEnd", ["-class", filter, "-showLiveOutput"], [setting]);
+    Console.WriteLine($"{DateTime.UtcNow:yyyy-MM-dd} {Environment.ProcessorCount} cores: {passed} passed, {failed} failed");
+    return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+bool Build()
+{
+    var targets = new List<string> { "Rescind.slnx" };
+    targets.AddRange(Directory.GetFiles("samples", "*.cs").Order(StringComparer.Ordinal));
+    foreach (var target in targets)
+    {
+        // No node is left behind: a reused one would keep this command's output open after its end.
+        if (Run("dotnet", ["build", target, "-c", Configuration, "-nologo", "-v", "quiet", "-nodeReuse:false"], []) != 0)
+        {
+            Console.Error.WriteLine($"{target} does not build.");
+            return false;
+        }
+    }
+    return true;
+}
+
+IEnumerable<string> TestProjects() =>
+    Directory.GetDirectories("test").Select(folder => Path.GetFileName(folder)!).Order(StringComparer.Ordinal)
+        .Where(project => File.Exists($"test/{project}/{project}.csproj"));
+
+// A name that is a project selects it whole; otherwise it is part of a class or a test.
+string[]? Filter(string project, string? name)
+{
+    if (name is null || project.EndsWith(name, StringComparison.OrdinalIgnoreCase))
+    {
+        return [];
+    }
+    return TestProjects().Any(other => other.EndsWith(name, StringComparison.OrdinalIgnoreCase))
+        ? null
+        : ["-method", $"*{name}*"];
+}
+
+(int Passed, int Failed) RunTests(string project, string[]? filter, (string Name, string Value)[] settings)
+{
+    if (filter is null)
+    {
+        return (0, 0);
+    }
+    var report = Path.Combine("artifacts", project + ".xml");
+    Directory.CreateDirectory("artifacts");
+    File.Delete(report);
+    var runner = $"test/{project}/bin/{Configuration}/net10.0/{project}";
+    var exit = Run(runner, ["-noLogo", "-noColor", "-result-xml", report, .. filter], settings);
+    if (!File.Exists(report))
+    {
+        Console.Error.WriteLine($"{project} ended with exit code {exit} and no report.");
+        return (0, 1);
+    }
+    var assemblies = XDocument.Load(report).Root!.Elements("assembly").ToList();
+    var (passed, failed) = (Sum("passed"), Sum("failed") + Sum("errors") + Sum("skipped"));
+    Console.WriteLine($"{project}: {passed} passed, {failed} failed");
+    return (passed, exit != 0 && failed == 0 && passed > 0 ? 1 : failed);
+
+    int Sum(string name) => assemblies.Sum(assembly => (int?)assembly.Attribute(name) ?? 0);
+}
+
+bool InstallPackages()
+{
+    var missing = debianPackages.Where(package => Run("dpkg", ["-s", package], [], quiet: true) != 0).ToArray();
+    if (missing.Length == 0)
+    {
+        return true;
+    }
+    if (Environment.UserName == "root" && File.Exists("/usr/bin/apt-get"))
+    {
+        return Run("apt-get", ["update", "-qq"], []) == 0
+            && Run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", .. missing], []) == 0;
+    }
+    Console.Error.WriteLine($"Tests need Debian packages. Run: sudo apt-get install {string.Join(' ', missing)}");
+    return false;
+}
+
+int Run(string program, string[] arguments, (string Name, string Value)[] settings, bool quiet = false)
+{
+    var start = new ProcessStartInfo(program, arguments)
+    {
+        RedirectStandardOutput = quiet, RedirectStandardError = quiet, RedirectStandardInput = true,
+        UseShellExecute = false,
+    };
+    foreach (var (name, value) in settings)
+    {
+        start.Environment[name] = value;
+    }
+    try
+    {
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        if (quiet)
+        {
+            process.StandardOutput.ReadToEnd();
+        }
+        if (settings.Length == 0 && !process.WaitForExit(testLimit))
+        {
+            Console.Error.WriteLine($"{program} took longer than {testLimit.TotalMinutes} minutes and was ended.");
+            process.Kill(entireProcessTree: true);
+        }
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+    catch (System.ComponentModel.Win32Exception fault)
+    {
+        Console.Error.WriteLine($"{program}: {fault.Message}");
+        return 1;
+    }
+}
+
+static string ThisFile([CallerFilePath] string path = "") => path;

@@ -1,0 +1,192 @@
+using Microsoft.Data.Sqlite;
+
+namespace Rescind;
+
+/// <summary>
+/// The log in a SQLite file: a row an entry, its bytes as the core writes them. A position is the row's number in this
+/// file's history. Numbers are never used twice, so a deleted row leaves a gap and nothing else.
+/// </summary>
+internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvider clock) : IRevocationLog
+{
+    private const int CompactionStep = 5000;
+
+    private readonly Lock _reading = new();
+    private readonly ulong _history =
+        (ulong)SqliteFile.Number(file.Reader, "SELECT value FROM meta WHERE name = 'history'");
+    private ulong _last = LastOf(file.Reader);
+    private TaskCompletionSource _appended = NewSignal();
+
+    public bool IsShared => false;
+
+    public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
+    {
+        if (batch.IsEmpty)
+        {
+            throw new ArgumentException("A batch holds at least one entry.", nameof(batch));
+        }
+        var last = await commits.DoAsync(connection => Insert(connection, batch.Span), cancel);
+        Announce(last);
+        return new LogPosition(last, _history);
+    }
+
+    public ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        cancel.ThrowIfCancellationRequested();
+        try
+        {
+            lock (_reading)
+            {
+                return ValueTask.FromResult(Read_NeedsLock(after, max));
+            }
+        }
+        catch (SqliteException fault)
+        {
+            throw SqliteFile.Explained(file.Path, fault);
+        }
+    }
+
+    public async ValueTask WaitAsync(LogPosition after, CancellationToken cancel)
+    {
+        Task appended;
+        lock (_reading)
+        {
+            if (after.Number < _last || (after != default && after.History != _history))
+            {
+                return;
+            }
+            appended = _appended.Task;
+        }
+        await appended.WaitAsync(cancel).ConfigureAwait(
+            ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    public async ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        var before = new FileInfo(file.Path).Length;
+        ulong newest;
+        lock (_reading)
+        {
+            newest = _last;
+        }
+        var dropped = 0L;
+        for (ulong from = 0; from < newest; from += CompactionStep)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var (first, end) = (from, Math.Min(from + CompactionStep, newest - 1));
+            dropped += await commits.DoAsync(
+                connection => Drop(connection, first, end, now.ToUnixTimeSeconds()), cancel);
+        }
+        await commits.DoAsync(connection => SqliteRecords.Forget(connection, now), cancel);
+        if (dropped != 0)
+        {
+            await commits.DoAsync(GiveBackSpace, cancel);
+        }
+        return new CompactionResult(dropped, before, new FileInfo(file.Path).Length);
+    }
+
+    private static ulong Insert(SqliteConnection connection, ReadOnlySpan<LogEntry> batch)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "INSERT INTO log (expires, entry) VALUES (@expires, @entry) RETURNING position";
+        var expires = command.Parameters.Add("@expires", SqliteType.Integer);
+        var bytes = command.Parameters.Add("@entry", SqliteType.Blob);
+        var last = 0L;
+        foreach (ref readonly var entry in batch)
+        {
+            var buffer = new byte[entry.Size];
+            entry.Write(buffer);
+            (expires.Value, bytes.Value) = (SecondsOf(entry.ExpiresAt), buffer);
+            last = (long)command.ExecuteScalar()!;
+        }
+        return (ulong)last;
+    }
+
+    private LogBatch Read_NeedsLock(LogPosition after, int max)
+    {
+        using var snapshot = file.Reader.BeginTransaction(deferred: true);
+        var last = LastOf(file.Reader);
+        var found = after == default || (after.History == _history && after.Number <= last);
+        var (entries, end) = found ? Rows(after.Number, max) : ([], after.Number);
+        return new LogBatch
+        {
+            Entries = entries,
+            Position = entries.Length == 0 ? after : new LogPosition(end, _history),
+            AtTail = found && (entries.Length == 0 || end == last),
+            Found = found,
+            Time = clock.GetUtcNow(),
+            Horizon = DateTimeOffset.FromUnixTimeSeconds(
+                SqliteFile.Number(file.Reader, "SELECT value FROM meta WHERE name = 'horizon'")),
+        };
+    }
+
+    private (LogEntry[] Entries, ulong End) Rows(ulong after, int max)
+    {
+        using var command = file.Reader.CreateCommand();
+        command.CommandText = "SELECT position, entry FROM log WHERE position > @after ORDER BY position LIMIT @max";
+        command.Parameters.AddWithValue("@after", (long)after);
+        command.Parameters.AddWithValue("@max", max);
+        using var rows = command.ExecuteReader();
+        var (entries, end) = (new List<LogEntry>(Math.Min(max, 4096)), after);
+        while (rows.Read())
+        {
+            end = (ulong)rows.GetInt64(0);
+            if (!LogEntry.TryRead(rows.GetFieldValue<byte[]>(1), out var entry))
+            {
+                throw new IOException(
+                    $"'{file.Path}' holds an entry (row {end}) that this version cannot read. It is not skipped: "
+                    + "run the version that wrote it, or restore the file from a backup.");
+            }
+            entries.Add(entry);
+        }
+        return ([.. entries], end);
+    }
+
+    private static long Drop(SqliteConnection connection, ulong after, ulong end, long now)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            UPDATE meta SET value = max(value, coalesce(
+                (SELECT max(expires) FROM log WHERE position > @after AND position <= @end AND expires < @now), 0))
+            WHERE name = 'horizon';
+            DELETE FROM log WHERE position > @after AND position <= @end AND expires < @now;
+            SELECT changes();
+            """;
+        command.Parameters.AddWithValue("@after", (long)after);
+        command.Parameters.AddWithValue("@end", (long)end);
+        command.Parameters.AddWithValue("@now", now);
+        return Convert.ToInt64(command.ExecuteScalar());
+    }
+
+    private static bool GiveBackSpace(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA incremental_vacuum";
+        using var steps = command.ExecuteReader();
+        while (steps.Read())
+        {
+            // each row is a page given back
+        }
+        return true;
+    }
+
+    private void Announce(ulong last)
+    {
+        lock (_reading)
+        {
+            _last = Math.Max(_last, last);
+            _appended.SetResult();
+            _appended = NewSignal();
+        }
+    }
+
+    private static ulong LastOf(SqliteConnection connection) =>
+        (ulong)SqliteFile.Number(connection, "SELECT coalesce(max(position), 0) FROM log");
+
+    /// <summary>As in the entry itself; never is the largest number of 32 bits.</summary>
+    private static long SecondsOf(DateTimeOffset expires) =>
+        expires == DateTimeOffset.MaxValue ? uint.MaxValue : expires.ToUnixTimeSeconds();
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
