@@ -5,11 +5,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Rescind;
 
-/// <summary>Ends tokens before they expire, and says of each token whether it still counts. One object a process and
-/// log; all members may be called from any thread at any time.</summary>
-/// <remarks>A revocation is appended to the log; the feed carries the log to the index on every node; a check asks the
-/// index. Call <see cref="LoadAsync"/> before the first check and keep <see cref="RunAsync"/> running;
-/// <c>AddTokenBlacklist()</c> does both.</remarks>
+/// <summary>Ends tokens before they expire, and says of each token whether it still counts. One object a
+/// process and log; all members may be called from any thread at any time.</summary>
+/// <remarks>A revocation is appended to the log; the feed carries the log to the index on every node; a check
+/// asks the index. Call <see cref="LoadAsync"/> before the first check and keep <see cref="RunAsync"/>
+/// running; <c>AddTokenBlacklist()</c> does both.</remarks>
 public sealed class Blacklist
 {
     private readonly IRevocationLog _log;
@@ -26,7 +26,8 @@ public sealed class Blacklist
 
     /// <summary>Makes a blacklist; nothing is read or written yet.</summary>
     /// <param name="options">How it behaves. Default: <see cref="BlacklistOptions"/> as it is made.</param>
-    /// <param name="log">Where revocations are kept. Default: this process's memory; they end with it.</param>
+    /// <param name="log">Where revocations are kept. Default: this process's memory; they end with
+    /// it.</param>
     /// <param name="records">Where who, why and when are kept. Default: the last 10,000, in memory.</param>
     /// <param name="clock">The clock. Default: the system's.</param>
     /// <param name="logger">Where to log. Default: nowhere.</param>
@@ -75,7 +76,8 @@ public sealed class Blacklist
 
     /// <summary>Says whether a token still counts, from memory: no I/O, no lock, no allocation.</summary>
     /// <param name="token">What a token says whose signature has been verified.</param>
-    /// <returns><see cref="Verdict.Unknown"/> when this node is not fresh; see <see cref="CheckAsync"/>.</returns>
+    /// <returns><see cref="Verdict.Unknown"/> when this node is not fresh; see
+    /// <see cref="CheckAsync"/>.</returns>
     public Verdict Check(in TokenFacts token)
     {
         var verdict = Judge(token);
@@ -83,8 +85,8 @@ public sealed class Blacklist
         return verdict;
     }
 
-    /// <summary>As <see cref="Check"/>; when this node is not fresh, first waits for a read of the log that all
-    /// waiting checks share, at most <see cref="BlacklistOptions.CatchUpTimeout"/>.</summary>
+    /// <summary>As <see cref="Check"/>; when this node is not fresh, first waits for a read of the log that
+    /// all waiting checks share, at most <see cref="BlacklistOptions.CatchUpTimeout"/>.</summary>
     /// <param name="token">What a token says whose signature has been verified.</param>
     /// <param name="cancel">Gives up.</param>
     public ValueTask<Verdict> CheckAsync(in TokenFacts token, CancellationToken cancel = default)
@@ -119,8 +121,8 @@ public sealed class Blacklist
     /// <summary>Revokes several at once: all of them are stored, or the call fails.</summary>
     /// <param name="revocations">1 to <see cref="BlacklistOptions.LargestBatch"/> revocations.</param>
     /// <param name="cancel">Gives up before anything is written.</param>
-    /// <exception cref="ArgumentException">What <see cref="Validate"/> says of one of them, or the batch is empty
-    /// or too large.</exception>
+    /// <exception cref="ArgumentException">What <see cref="Validate"/> says of one of them, or the batch is
+    /// empty or too large.</exception>
     /// <exception cref="IOException">No store confirmed it. Repeat the call; that is harmless.</exception>
     /// <exception cref="InvalidOperationException">There are already
     /// <see cref="BlacklistOptions.MostRevocations"/>.</exception>
@@ -150,10 +152,10 @@ public sealed class Blacklist
     public IReadOnlyList<RevocationId> Find(RuleKind kind, string issuer, string value) =>
         _index.Find(kind, issuer, value);
 
-    /// <summary>Undoes revocations. Exactly those named: a revocation of the same target that was made by somebody
-    /// else stays.</summary>
-    /// <param name="ids">1 to <see cref="BlacklistOptions.LargestBatch"/> ids; those that are not live here are
-    /// passed over.</param>
+    /// <summary>Undoes revocations. Exactly those named: a revocation of the same target that was made by
+    /// somebody else stays.</summary>
+    /// <param name="ids">1 to <see cref="BlacklistOptions.LargestBatch"/> ids; those that are not live here
+    /// are passed over.</param>
     /// <param name="reason">A word of <c>[a-z0-9_]{1,64}</c>.</param>
     /// <param name="actor">Who decided.</param>
     /// <param name="cancel">Gives up before anything is written.</param>
@@ -181,7 +183,8 @@ public sealed class Blacklist
         return await _receipts.WaitAsync(lifts[0].Id, position, started);
     }
 
-    /// <summary>Says why a token is or is not accepted: every rule that matches, who made it, when and why.</summary>
+    /// <summary>Says why a token is or is not accepted: every rule that matches, who made it, when and
+    /// why.</summary>
     /// <param name="token">The token.</param>
     /// <param name="cancel">Gives up.</param>
     public async ValueTask<Explanation> ExplainAsync(TokenFacts token, CancellationToken cancel = default)
@@ -198,11 +201,12 @@ public sealed class Blacklist
         return new Explanation(verdict, because, [.. rules]);
     }
 
-    /// <summary>The earliest time an issuer may stamp on a new token so that no live cutoff hits it: now, or one
-    /// second after the latest cutoff. Stamp it as <c>iat</c> and, at log-in, as <c>auth_time</c>; then a log-in
-    /// right after "revoke everything" works at once.</summary>
+    /// <summary>The earliest time an issuer may stamp on a new token so that no live cutoff hits it: now, or
+    /// one second after the latest cutoff. Stamp it as <c>iat</c> and, at log-in, as <c>auth_time</c>; then a
+    /// log-in right after "revoke everything" works at once.</summary>
     /// <param name="token">The token that is about to be issued; its times are not looked at.</param>
-    /// <returns>Whole seconds; the maximum value when the signing key or the like is revoked for good.</returns>
+    /// <returns>Whole seconds; the maximum value when the signing key or the like is revoked for
+    /// good.</returns>
     public DateTimeOffset EarliestIssueTime(in TokenFacts token)
     {
         var now = _clock.GetUtcNow().ToUnixTimeSeconds();
@@ -234,12 +238,14 @@ public sealed class Blacklist
         };
     }
 
-    /// <summary>Reads the log to its end once, so that the first check is answered from all that is known.</summary>
+    /// <summary>Reads the log to its end once, so that the first check is answered from all that is
+    /// known.</summary>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="IOException">The log cannot be read.</exception>
     public ValueTask LoadAsync(CancellationToken cancel = default) => _feed.LoadAsync(cancel);
 
-    /// <summary>Follows the log until cancelled; absorbs its faults, which <see cref="GetStatus"/> shows.</summary>
+    /// <summary>Follows the log until cancelled; absorbs its faults, which <see cref="GetStatus"/>
+    /// shows.</summary>
     /// <param name="cancel">Ends it.</param>
     public Task RunAsync(CancellationToken cancel) => _feed.RunAsync(cancel);
 
@@ -277,8 +283,8 @@ public sealed class Blacklist
         return Check(token);
     }
 
-    /// <summary>Appends, then applies here, so that this node refuses before the call returns. Not cancelled: the
-    /// log may keep what a caller has given up.</summary>
+    /// <summary>Appends, then applies here, so that this node refuses before the call returns. Not cancelled:
+    /// the log may keep what a caller has given up.</summary>
     private async ValueTask<LogPosition> AppendAsync(LogEntry[] entries)
     {
         try

@@ -1,7 +1,8 @@
 namespace Rescind;
 
-/// <summary>How a blacklist behaves. Checked when the blacklist is made; a wrong value stops the start and the
-/// message names the option. Nodes that share a log should agree on lifetime, skew and freshness.</summary>
+/// <summary>How a blacklist behaves. Checked when the blacklist is made; a wrong value stops the start and
+/// the message names the option. Nodes that share a log should agree on lifetime, skew and
+/// freshness.</summary>
 public sealed class BlacklistOptions
 {
     /// <summary>No token that lives longer (<c>exp</c> − <c>iat</c>) is accepted: it would outlive the
@@ -34,9 +35,9 @@ public sealed class BlacklistOptions
     /// <see cref="ReceiptState.Stored"/>.</summary>
     public ReceiptState WaitFor { get; set; } = ReceiptState.Everywhere;
 
-    /// <summary>Whether every accepted token carries <c>iat</c>. If so, a token without one is not accepted, and
-    /// cutoffs are dropped once the longest token has ended; if not, cutoffs are kept until lifted, because a
-    /// token without <c>iat</c> must not come back. Default: false.</summary>
+    /// <summary>Whether every accepted token carries <c>iat</c>. If so, a token without one is not accepted,
+    /// and cutoffs are dropped once the longest token has ended; if not, cutoffs are kept until lifted,
+    /// because a token without <c>iat</c> must not come back. Default: false.</summary>
     public bool TokensCarryIssuedAt { get; set; }
 
     /// <summary>How many revocations one call may carry. Default: 10,000; 1 to 100,000.</summary>

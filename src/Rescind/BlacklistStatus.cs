@@ -40,6 +40,7 @@ public sealed record BlacklistStatus
     /// <summary>Mean time of a check in milliseconds, from a sample of one in 64.</summary>
     public required double MeanCheckMs { get; init; }
 
-    /// <summary>99th percentile of the time of a check in milliseconds, from the last 1,024 samples.</summary>
+    /// <summary>99th percentile of the time of a check in milliseconds, from the last 1,024
+    /// samples.</summary>
     public required double P99CheckMs { get; init; }
 }

@@ -1,10 +1,10 @@
 namespace Rescind;
 
 /// <summary>
-/// The decision on one token. The order of its three steps is the promise "no token is accepted after its revocation
-/// was confirmed everywhere": <em>load the lease, probe the index, then read the clocks</em>. Probing first would let a
-/// frozen process come back, renew its lease and accept by what it had seen before; reading the clocks first would
-/// let it freeze between clock and probe (docs/decisions/0010).
+/// The decision on one token. The order of its three steps is the promise "no token is accepted after its
+/// revocation was confirmed everywhere": <em>load the lease, probe the index, then read the clocks</em>.
+/// Probing first would let a frozen process come back, renew its lease and accept by what it had seen before;
+/// reading the clocks first would let it freeze between clock and probe (docs/decisions/0010).
 /// </summary>
 internal sealed class Judging(
     RevocationIndex index, FeedFollower feed, BlacklistOptions options, TimeProvider clock)
@@ -39,8 +39,8 @@ internal sealed class Judging(
         _ => Doubt(token, feed.Lease) ?? "This node's knowledge was not fresh for a moment.",
     };
 
-    /// <summary>Why a token cannot be accepted although nothing revokes it: it could outlive the memory of the
-    /// revocations that cover it.</summary>
+    /// <summary>Why a token cannot be accepted although nothing revokes it: it could outlive the memory of
+    /// the revocations that cover it.</summary>
     private string? Doubt(in TokenFacts token, Lease lease)
     {
         if (token.ExpiresAt is not { } expires)

@@ -12,7 +12,8 @@ internal static class OptionsRules
             TimeSpan.Zero, TimeSpan.FromMinutes(1))
         ?? Outside(nameof(options.Freshness), options.Freshness,
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1))
-        ?? Outside(nameof(options.CatchUpTimeout), options.CatchUpTimeout, TimeSpan.Zero, TimeSpan.FromSeconds(5))
+        ?? Outside(nameof(options.CatchUpTimeout), options.CatchUpTimeout,
+            TimeSpan.Zero, TimeSpan.FromSeconds(5))
         ?? (options.WaitFor is ReceiptState.Stored or ReceiptState.Everywhere
             ? null
             : "WaitFor must be Stored or Everywhere.")

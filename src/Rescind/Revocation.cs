@@ -1,8 +1,9 @@
 namespace Rescind;
 
-/// <summary>A decision that tokens have ended: which ones, who decided, why and when. Make one with the factory
-/// that fits, add <see cref="Reason"/> and <see cref="Actor"/>, and hand it to
-/// <see cref="Blacklist.RevokeAsync(Revocation, CancellationToken)"/>. Records return the same type.</summary>
+/// <summary>A decision that tokens have ended: which ones, who decided, why and when. Make one with the
+/// factory that fits, add <see cref="Reason"/> and <see cref="Actor"/>, and hand it to
+/// <see cref="Blacklist.RevokeAsync(Revocation, CancellationToken)"/>. Records return the same
+/// type.</summary>
 public sealed record Revocation
 {
     private Revocation(RuleKind kind, string issuer, string value)
@@ -15,7 +16,8 @@ public sealed record Revocation
     /// <summary>What is revoked.</summary>
     public RuleKind Kind { get; }
 
-    /// <summary>The issuer whose tokens are meant, exactly as in <c>iss</c>; empty: tokens without one.</summary>
+    /// <summary>The issuer whose tokens are meant, exactly as in <c>iss</c>; empty: tokens without
+    /// one.</summary>
     public string Issuer { get; }
 
     /// <summary>The <c>jti</c>, <c>sid</c>, <c>sub</c>, client or <c>kid</c>; for an issuer rule the issuer.
@@ -35,7 +37,8 @@ public sealed record Revocation
     /// <summary>Why, in a word of <c>[a-z0-9_]{1,64}</c>. Default: <c>revoked</c>.</summary>
     public string Reason { get; init; } = "revoked";
 
-    /// <summary>Who decided; a user id or a name of a program. Default: empty. At most 256 characters.</summary>
+    /// <summary>Who decided; a user id or a name of a program. Default: empty. At most 256
+    /// characters.</summary>
     public string Actor { get; init; } = "";
 
     /// <summary>Free text for people, at most 1,000 characters without control characters.</summary>
@@ -67,12 +70,14 @@ public sealed record Revocation
     /// <summary>Ends all tokens of one log-in.</summary>
     /// <param name="issuer">Their <c>iss</c>.</param>
     /// <param name="session">Their <c>sid</c>.</param>
-    public static Revocation OfSession(string issuer, string session) => new(RuleKind.Session, issuer, session);
+    public static Revocation OfSession(string issuer, string session) =>
+        new(RuleKind.Session, issuer, session);
 
     /// <summary>Ends all tokens a user holds, known or not. A later log-in works at once.</summary>
     /// <param name="issuer">Their <c>iss</c>.</param>
     /// <param name="subject">Their <c>sub</c>.</param>
-    public static Revocation OfSubject(string issuer, string subject) => new(RuleKind.Subject, issuer, subject);
+    public static Revocation OfSubject(string issuer, string subject) =>
+        new(RuleKind.Subject, issuer, subject);
 
     /// <summary>Ends all tokens of a client.</summary>
     /// <param name="issuer">Their <c>iss</c>.</param>
@@ -93,12 +98,13 @@ public sealed record Revocation
     /// <param name="kind">The kind.</param>
     /// <param name="issuer">The issuer.</param>
     /// <param name="value">The value; ignored for <see cref="RuleKind.Issuer"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="kind"/> is not one of the six.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="kind"/> is not one of the
+    /// six.</exception>
     public static Revocation Of(RuleKind kind, string issuer, string value) => kind switch
     {
         RuleKind.Token or RuleKind.Session or RuleKind.Subject or RuleKind.Client or RuleKind.Key =>
             new(kind, issuer, value),
         RuleKind.Issuer => OfIssuer(issuer),
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Use one of the six kinds of RuleKind."),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Use one of the six kinds."),
     };
 }

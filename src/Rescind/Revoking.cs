@@ -1,9 +1,9 @@
 namespace Rescind;
 
 /// <summary>
-/// From a decision to a line of the log: what may be asked, and until when it must be remembered. Every expiry
-/// includes the clock skew that validators allow, and is never shorter than the longest life a matching token can
-/// still have.
+/// From a decision to a line of the log: what may be asked, and until when it must be remembered. Every
+/// expiry includes the clock skew that validators allow, and is never shorter than the longest life a
+/// matching token can still have.
 /// </summary>
 internal sealed class Revoking(BlacklistOptions options)
 {
@@ -55,7 +55,8 @@ internal sealed class Revoking(BlacklistOptions options)
             throw new ArgumentException(
                 $"A call takes 1 to {options.LargestBatch} revocations.", nameof(revocations));
         }
-        if (revocations.Select(one => Fault(one, now)).FirstOrDefault(fault => fault is not null) is { } wrong)
+        var faults = revocations.Select(one => Fault(one, now));
+        if (faults.FirstOrDefault(fault => fault is not null) is { } wrong)
         {
             throw new ArgumentException(wrong, nameof(revocations));
         }
@@ -74,7 +75,8 @@ internal sealed class Revoking(BlacklistOptions options)
         {
             throw new ArgumentException($"A call takes 1 to {options.LargestBatch} ids.", nameof(ids));
         }
-        if ((FaultOfReason(reason) ?? FaultOfText("actor", actor, LongestActor, allowEmpty: true)) is { } wrong)
+        var fault = FaultOfReason(reason) ?? FaultOfText("actor", actor, LongestActor, allowEmpty: true);
+        if (fault is { } wrong)
         {
             throw new ArgumentException(wrong, nameof(reason));
         }
@@ -128,12 +130,14 @@ internal sealed class Revoking(BlacklistOptions options)
     private string? FaultOfTimes(Revocation revocation, DateTimeOffset now)
     {
         var latestCutoff = now + options.IssuerClockDifference;
-        if (revocation.IssuedBefore is { } cutoff && (cutoff > latestCutoff || cutoff < DateTimeOffset.UnixEpoch))
+        if (revocation.IssuedBefore is { } cutoff
+            && (cutoff > latestCutoff || cutoff < DateTimeOffset.UnixEpoch))
         {
             return "issued_before must lie between 1970 and now.";
         }
         var latestExpiry = now + options.LongestTokenLifetime + options.ClockSkew;
-        return revocation.ExpiresAt is { } expiry && (expiry > latestExpiry || expiry < DateTimeOffset.UnixEpoch)
+        return revocation.ExpiresAt is { } expiry
+            && (expiry > latestExpiry || expiry < DateTimeOffset.UnixEpoch)
             ? "expires_at must lie between 1970 and the longest token lifetime from now."
             : null;
     }

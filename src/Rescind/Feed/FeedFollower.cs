@@ -3,10 +3,11 @@ using Microsoft.Extensions.Logging;
 namespace Rescind;
 
 /// <summary>
-/// Carries the log to the index: reads on from the last position, applies, and after a read that reached the tail
-/// publishes a lease. One read is under way at a time; whoever needs one shares it.
-/// Guarantees: a lease only after its entries are in the index; an entry that cannot be applied stops the feed, and
-/// with it the lease. Trades away: nothing is known of entries that other processes append until the next read.
+/// Carries the log to the index: reads on from the last position, applies, and after a read that reached the
+/// tail publishes a lease. One read is under way at a time; whoever needs one shares it.
+/// Guarantees: a lease only after its entries are in the index; an entry that cannot be applied stops the
+/// feed, and with it the lease. Trades away: nothing is known of entries that other processes append until
+/// the next read.
 /// </summary>
 internal sealed class FeedFollower(
     IRevocationLog log, RevocationIndex index, BlacklistOptions options, TimeProvider clock, ILogger logger)
@@ -80,8 +81,9 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After one that failed,
-    /// checks stop waiting for a while: an outage must not cost every request its time limit.</summary>
+    /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After one that
+    /// failed, checks stop waiting for a while: an outage must not cost every request its time
+    /// limit.</summary>
     public async ValueTask CatchUpAsync(CancellationToken cancel)
     {
         if (clock.GetTimestamp() < Volatile.Read(ref _noWaitUntil))
@@ -100,8 +102,8 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Follows the log until cancelled; then lets go of the lease, so that others need not wait for this
-    /// process.</summary>
+    /// <summary>Follows the log until cancelled; then lets go of the lease, so that others need not wait for
+    /// this process.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         while (!cancel.IsCancellationRequested)
@@ -130,8 +132,8 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time, so that no step holds a
-    /// writer or the next heartbeat up.</summary>
+    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time, so that no step
+    /// holds a writer or the next heartbeat up.</summary>
     private void ForgetSome()
     {
         var dead = DeadBefore();
@@ -173,9 +175,9 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Reads all of it, then
-    /// gives back every live revocation and lift that this node holds and did not find. Only then may a read
-    /// give a lease.</summary>
+    /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Reads all of
+    /// it, then gives back every live revocation and lift that this node holds and did not find. Only then
+    /// may a read give a lease.</summary>
     private async Task ReconcileAsync(CancellationToken cancel)
     {
         Volatile.Write(ref _lease, null);
@@ -200,7 +202,8 @@ internal sealed class FeedFollower(
         var given = 0;
         for (var part = 0; part <= TokenTable.ShardCount; part++)
         {
-            var lost = index.Entries(part).Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+            var lost = index.Entries(part)
+                .Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
             foreach (var batch in lost.Chunk(options.LargestBatch))
             {
                 await log.AppendAsync(batch, cancel);

@@ -1,9 +1,9 @@
 namespace Rescind;
 
 /// <summary>
-/// For how long this node's knowledge counts: one immutable object, published after the entries it vouches for, so
-/// that a reader never sees the time of one read with the entries of another. It counts from when the read was
-/// <em>sent</em>: whatever was appended before that moment is applied.
+/// For how long this node's knowledge counts: one immutable object, published after the entries it vouches
+/// for, so that a reader never sees the time of one read with the entries of another. It counts from when the
+/// read was <em>sent</em>: whatever was appended before that moment is applied.
 /// </summary>
 /// <param name="Sent">When the read was sent.</param>
 /// <param name="Bound">For how long it counts; null: for ever, because nobody else can append.</param>
@@ -22,7 +22,8 @@ internal readonly record struct Moment(long Timestamp, DateTimeOffset Wall)
 {
     public static Moment Now(TimeProvider clock) => new(clock.GetTimestamp(), clock.GetUtcNow());
 
-    /// <summary>The time since then by whichever clock says more: a lease may end early, never late.</summary>
+    /// <summary>The time since then by whichever clock says more: a lease may end early, never
+    /// late.</summary>
     public TimeSpan ElapsedOn(TimeProvider clock)
     {
         var monotonic = clock.GetElapsedTime(Timestamp);

@@ -1,10 +1,10 @@
 namespace Rescind;
 
 /// <summary>
-/// Waits until no node can accept what was revoked: each process that follows the log has confirmed the entry, or the
-/// lease of every process that has not is over. The second takes a bound and a quarter from the append's
-/// <em>answer</em>, by the monotonic clock alone: a wall clock that is stepped forward must not end it, and the quarter
-/// covers clocks that run at different speeds (docs/decisions/0010).
+/// Waits until no node can accept what was revoked: each process that follows the log has confirmed the
+/// entry, or the lease of every process that has not is over. The second takes a bound and a quarter from the
+/// append's <em>answer</em>, by the monotonic clock alone: a wall clock that is stepped forward must not end
+/// it, and the quarter covers clocks that run at different speeds (docs/decisions/0010).
 /// </summary>
 internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, TimeProvider clock)
 {
@@ -34,7 +34,8 @@ internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, 
             new(id, position, state, confirmed, expected, clock.GetElapsedTime(started));
     }
 
-    private async ValueTask<(int Confirmed, int Expected)> ReachWithinAsync(LogPosition position, TimeSpan left)
+    private async ValueTask<(int Confirmed, int Expected)> ReachWithinAsync(
+        LogPosition position, TimeSpan left)
     {
         using var limit = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
         return await log.ReachAsync(position, limit.Token);

@@ -4,9 +4,10 @@ using System.Collections.Immutable;
 namespace Rescind;
 
 /// <summary>
-/// Rules that name more than a token: subject, client, key and issuer. Compared by exact string, because outsiders
-/// can choose those ids and a hash could be made to collide. Readers never lock; a kind without rules costs a check
-/// no look-up. Each value maps to an immutable set, so a reader sees it before or after a change, never within.
+/// Rules that name more than a token: subject, client, key and issuer. Compared by exact string, because
+/// outsiders can choose those ids and a hash could be made to collide. Readers never lock; a kind without
+/// rules costs a check no look-up. Each value maps to an immutable set, so a reader sees it before or after a
+/// change, never within.
 /// </summary>
 internal sealed class CutoffTable
 {

@@ -1,10 +1,10 @@
 namespace Rescind;
 
 /// <summary>
-/// What a node knows: every live revocation and every lift, ready to be asked. "Live" is revoked minus lifted, a
-/// union of ids, so the order in which entries arrive never matters and repeats change nothing.
-/// <see cref="Matches"/> is the check's path: no lock, no allocation, no I/O. Everything else takes the writer's lock,
-/// for as long as a batch or one shard takes.
+/// What a node knows: every live revocation and every lift, ready to be asked. "Live" is revoked minus
+/// lifted, a union of ids, so the order in which entries arrive never matters and repeats change nothing.
+/// <see cref="Matches"/> is the check's path: no lock, no allocation, no I/O. Everything else takes the
+/// writer's lock, for as long as a batch or one shard takes.
 /// </summary>
 internal sealed class RevocationIndex
 {
@@ -49,7 +49,8 @@ internal sealed class RevocationIndex
         return cutoff != long.MinValue && IsIssuedBy(token, cutoff);
     }
 
-    /// <summary>The latest cutoff that could hit a token, in Unix seconds; the least number when there is none.
+    /// <summary>The latest cutoff that could hit a token, in Unix seconds; the least number when there is
+    /// none.
     /// </summary>
     public long LatestCutoff(in TokenFacts token) => _cutoffs.LatestFor(token);
 
@@ -95,7 +96,8 @@ internal sealed class RevocationIndex
         }
     }
 
-    /// <summary>Until when a live revocation lives, in Unix seconds, or null when it is not live here.</summary>
+    /// <summary>Until when a live revocation lives, in Unix seconds, or null when it is not live
+    /// here.</summary>
     public uint? ExpiryOf(RevocationId id)
     {
         lock (_gate)
@@ -147,8 +149,8 @@ internal sealed class RevocationIndex
         }
     }
 
-    /// <summary>A token without <c>iat</c> counts as issued before anything. A refreshed token counts from its
-    /// log-in.</summary>
+    /// <summary>A token without <c>iat</c> counts as issued before anything. A refreshed token counts from
+    /// its log-in.</summary>
     private static bool IsIssuedBy(in TokenFacts token, long cutoff)
     {
         if (token.IssuedAt is not { } issued)
@@ -168,7 +170,8 @@ internal sealed class RevocationIndex
             (RuleKind.Session, token.Session), (RuleKind.Subject, token.Subject),
             (RuleKind.Client, token.Client), (RuleKind.Key, token.KeyId), (RuleKind.Issuer, token.Issuer),
         ];
-        return targets.Where(target => target.Value is not null).Select(target => (target.Kind, target.Value!));
+        return targets.Where(target => target.Value is not null)
+            .Select(target => (target.Kind, target.Value!));
     }
 
     private void Apply_NeedsLock(in LogEntry entry)
@@ -220,7 +223,8 @@ internal sealed class RevocationIndex
 
     private int ForgetTokens_NeedsLock(int shard, long expiredBefore)
     {
-        var dead = _tokens.Entries_NeedsLock(shard).Where(entry => IsDead(entry.Expiry, expiredBefore)).ToList();
+        var dead = _tokens.Entries_NeedsLock(shard)
+            .Where(entry => IsDead(entry.Expiry, expiredBefore)).ToList();
         foreach (var (key, tag, expiry) in dead)
         {
             Volatile.Write(ref _horizon, Math.Max(_horizon, expiry));
@@ -246,5 +250,6 @@ internal sealed class RevocationIndex
         return rules.Count;
     }
 
-    private static bool IsDead(uint expiry, long expiredBefore) => expiry != LogEntry.Never && expiry < expiredBefore;
+    private static bool IsDead(uint expiry, long expiredBefore) =>
+        expiry != LogEntry.Never && expiry < expiredBefore;
 }

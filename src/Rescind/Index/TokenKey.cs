@@ -5,11 +5,11 @@ namespace Rescind;
 
 /// <summary>
 /// The 128-bit key of a token or session: what the index compares instead of strings.
-/// XxHash128 of the value, seeded by the hash of the issuer, which is seeded by the kind; so no copy is made and
-/// nothing is allocated. The lowest three bits are overwritten with the kind, so a key says what it names, and
-/// the table has key values to spare for "empty" and "removed".
-/// Not collision-resistant against whoever chooses the ids: an issuer can make two of its own tokens collide, and
-/// revoking one then refuses the other. It cannot make a revoked token pass.
+/// XxHash128 of the value, seeded by the hash of the issuer, which is seeded by the kind; so no copy is made
+/// and nothing is allocated. The lowest three bits are overwritten with the kind, so a key says what it
+/// names, and the table has key values to spare for "empty" and "removed".
+/// Not collision-resistant against whoever chooses the ids: an issuer can make two of its own tokens collide,
+/// and revoking one then refuses the other. It cannot make a revoked token pass.
 /// </summary>
 internal static class TokenKey
 {

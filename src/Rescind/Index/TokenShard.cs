@@ -4,19 +4,20 @@ namespace Rescind;
 
 /// <summary>
 /// A hash table of fixed size in native memory: one of the shards of <see cref="TokenTable"/>.
-/// Guarantees: any number of readers beside one writer; a reader sees every entry that was published before it
-/// began, and never half an entry. Trades away: a removed entry keeps its slot until the shard is rebuilt.
+/// Guarantees: any number of readers beside one writer; a reader sees every entry that was published before
+/// it began, and never half an entry. Trades away: a removed entry keeps its slot until the shard is rebuilt.
 /// </summary>
 /// <remarks>
-/// Layout of the one allocation: lines of 64 bytes, each four keys of 16 bytes; then for each slot 8 bytes that only
-/// the writer reads (expiry, tag); then a filter of 64-bit words in which each key sets four bits of one word. A
-/// miss, the usual case, reads one word of the filter. At the fullest (85 % of slots) an entry costs 28 bytes and
-/// 1.5 for the filter; just after a rebuild 35 and 1.5.
+/// Layout of the one allocation: lines of 64 bytes, each four keys of 16 bytes; then for each slot 8 bytes
+/// that only the writer reads (expiry, tag); then a filter of 64-bit words in which each key sets four bits
+/// of one word. A miss, the usual case, reads one word of the filter. At the fullest (85 % of slots) an entry
+/// costs 28 bytes and 1.5 for the filter; just after a rebuild 35 and 1.5.
 /// Memory order: the writer sets filter and side column, then the high half of the key, and publishes with a
-/// release write of the low half; readers load the low half with acquire first. The low half is never 0 (empty) or
-/// 7 (removed) for a real key, see <see cref="TokenKey"/>. A reused slot can show a reader the low half of the key
-/// that left and the high half of the one that came; neither is the key it looks for, so it reads on.
-/// The memory is freed by the finalizer, so a reader that still holds a replaced shard reads it safely.
+/// release write of the low half; readers load the low half with acquire first. The low half is never 0
+/// (empty) or 7 (removed) for a real key, see <see cref="TokenKey"/>. A reused slot can show a reader the low
+/// half of the key that left and the high half of the one that came; neither is the key it looks for, so it
+/// reads on. The memory is freed by the finalizer, so a reader that still holds a replaced shard reads it
+/// safely.
 /// </remarks>
 internal sealed unsafe class TokenShard
 {

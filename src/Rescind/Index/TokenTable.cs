@@ -1,9 +1,10 @@
 namespace Rescind;
 
 /// <summary>
-/// All revoked tokens and sessions of a node, by key. Readers never lock and never allocate; one writer, who holds
-/// the lock of <see cref="RevocationIndex"/>. Split into 256 shards by the top byte of the key, so that growing
-/// copies a 256th of the table, not all of it: a writer is held up for about 1 ms per million entries.
+/// All revoked tokens and sessions of a node, by key. Readers never lock and never allocate; one writer, who
+/// holds the lock of <see cref="RevocationIndex"/>. Split into 256 shards by the top byte of the key, so that
+/// growing copies a 256th of the table, not all of it: a writer is held up for about 1 ms per million
+/// entries.
 /// </summary>
 internal sealed class TokenTable
 {

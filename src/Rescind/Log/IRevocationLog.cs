@@ -1,8 +1,8 @@
 namespace Rescind;
 
-/// <summary>Where revocations are kept and how they reach every node: an append-only list that several processes
-/// may share. Appending an entry twice is harmless, so a caller that does not know the outcome repeats the call.
-/// <c>RevocationLogConformance</c> tests an implementation; all of ours pass it.</summary>
+/// <summary>Where revocations are kept and how they reach every node: an append-only list that several
+/// processes may share. Appending an entry twice is harmless, so a caller that does not know the outcome
+/// repeats the call. <c>RevocationLogConformance</c> tests an implementation; all of ours pass it.</summary>
 public interface IRevocationLog
 {
     /// <summary>Whether other processes append to this log. If so, a node's knowledge ages, and

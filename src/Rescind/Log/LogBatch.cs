@@ -13,8 +13,8 @@ public sealed record LogBatch
     /// node fresh.</summary>
     public required bool AtTail { get; init; }
 
-    /// <summary>Whether a read that reached the tail may make a node fresh. Not while a shared log recovers from a
-    /// loss: somebody may still hold entries that it has not got back. Default: true.</summary>
+    /// <summary>Whether a read that reached the tail may make a node fresh. Not while a shared log recovers
+    /// from a loss: somebody may still hold entries that it has not got back. Default: true.</summary>
     public bool GrantsLease { get; init; } = true;
 
     /// <summary>Whether the asked position is still part of this log. When it is not, the log was trimmed,

@@ -3,13 +3,13 @@ using System.Text;
 
 namespace Rescind;
 
-/// <summary>One line of the log: a revocation, or the lift of one. Token and session rules are stored by the hash
-/// in their id; the others carry their exact strings, because outsiders can choose those.</summary>
+/// <summary>One line of the log: a revocation, or the lift of one. Token and session rules are stored by the
+/// hash in their id; the others carry their exact strings, because outsiders can choose those.</summary>
 /// <remarks>
-/// The binary form, all numbers little-endian, pinned by golden files: version (1), kind (bit 7: lift), key (16
-/// bytes), tag (4), expiry in Unix seconds (4, all ones: never); for subject, client, key and issuer rules that
-/// are not lifts: cutoff in Unix seconds (8), issuer and value, each with its length in UTF-8 bytes (2) before
-/// it.
+/// The binary form, all numbers little-endian, pinned by golden files: version (1), kind (bit 7: lift), key
+/// (16 bytes), tag (4), expiry in Unix seconds (4, all ones: never); for subject, client, key and issuer
+/// rules that are not lifts: cutoff in Unix seconds (8), issuer and value, each with its length in UTF-8
+/// bytes (2) before it.
 /// </remarks>
 public readonly record struct LogEntry
 {
@@ -26,7 +26,8 @@ public readonly record struct LogEntry
     /// <summary>Whether this undoes <see cref="Id"/>.</summary>
     public bool IsLift { get; init; }
 
-    /// <summary>When the entry may be forgotten, clock skew included; the maximum value: never. Whole seconds.
+    /// <summary>When the entry may be forgotten, clock skew included; the maximum value: never. Whole
+    /// seconds.
     /// </summary>
     public DateTimeOffset ExpiresAt
     {

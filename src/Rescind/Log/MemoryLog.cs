@@ -3,8 +3,9 @@ using System.Security.Cryptography;
 namespace Rescind;
 
 /// <summary>
-/// A log in this process's memory: the default when no store is chosen, and the shortest example of the contract.
-/// Guarantees what the contract says while the process lives; at its end everything is lost, which health reports.
+/// A log in this process's memory: the default when no store is chosen, and the shortest example of the
+/// contract. Guarantees what the contract says while the process lives; at its end everything is lost, which
+/// health reports.
 /// </summary>
 internal sealed class MemoryLog(TimeProvider clock) : IRevocationLog
 {
@@ -101,5 +102,6 @@ internal sealed class MemoryLog(TimeProvider clock) : IRevocationLog
         return low;
     }
 
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource NewSignal() =>
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

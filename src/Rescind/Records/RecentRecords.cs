@@ -1,8 +1,8 @@
 namespace Rescind;
 
 /// <summary>
-/// The last records, in memory: the default when no store is chosen. Holds <see cref="Capacity"/> records; the oldest
-/// goes when one more comes, and all go with the process.
+/// The last records, in memory: the default when no store is chosen. Holds <see cref="Capacity"/> records;
+/// the oldest goes when one more comes, and all go with the process.
 /// </summary>
 internal sealed class RecentRecords : IRevocationRecords
 {

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace Rescind;
 
 /// <summary>
-/// Writes and reads records for the façade. A fault of the records never becomes a fault of the revocation: it is
-/// logged, and the revocation counts.
+/// Writes and reads records for the façade. A fault of the records never becomes a fault of the revocation:
+/// it is logged, and the revocation counts.
 /// </summary>
 internal sealed class RecordKeeper(IRevocationRecords records, ILogger logger)
 {

@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace Rescind;
 
 /// <summary>
-/// The metrics of the core, meter <c>Rescind</c>. Checks are counted by <see cref="CheckTally"/> and only read here,
-/// so watching costs a check nothing.
+/// The metrics of the core, meter <c>Rescind</c>. Checks are counted by <see cref="CheckTally"/> and only
+/// read here, so watching costs a check nothing.
 /// </summary>
 internal sealed class BlacklistMetrics
 {
@@ -14,7 +14,8 @@ internal sealed class BlacklistMetrics
     private readonly Counter<long>? _lifts;
     private readonly Histogram<double>? _revokeTime;
 
-    public BlacklistMetrics(IMeterFactory? factory, CheckTally tally, RevocationIndex index, FeedFollower feed)
+    public BlacklistMetrics(
+        IMeterFactory? factory, CheckTally tally, RevocationIndex index, FeedFollower feed)
     {
         if (factory is null)
         {
@@ -37,7 +38,8 @@ internal sealed class BlacklistMetrics
             "{check}",
             "Checks, by verdict.");
         meter.CreateObservableCounter(
-            "rescind.check.catchups", () => tally.CatchUps, "{check}", "Checks that had to ask the log first.");
+            "rescind.check.catchups", () => tally.CatchUps, "{check}",
+            "Checks that had to ask the log first.");
         meter.CreateObservableGauge(
             "rescind.index.entries",
             () => RevocationIndex.Kinds().Select(kind => new Measurement<long>(
@@ -46,7 +48,8 @@ internal sealed class BlacklistMetrics
             "Live revocations, by kind.");
         meter.CreateObservableGauge("rescind.index.size", () => index.Bytes, "By", "Memory of the index.");
         meter.CreateObservableGauge(
-            "rescind.feed.fresh", () => feed.IsFresh ? 1 : 0, "1", "1 while checks are answered from memory.");
+            "rescind.feed.fresh", () => feed.IsFresh ? 1 : 0, "1",
+            "1 while checks are answered from memory.");
     }
 
     public void Revoked(IReadOnlyList<LogEntry> entries, Receipt receipt)

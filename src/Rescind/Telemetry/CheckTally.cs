@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Rescind;
 
 /// <summary>
-/// Counts checks without making them wait for each other: one cache line of counters per processor, added up when
-/// somebody asks. One check in 64 is timed; the last 1,024 times give the percentile.
+/// Counts checks without making them wait for each other: one cache line of counters per processor, added up
+/// when somebody asks. One check in 64 is timed; the last 1,024 times give the percentile.
 /// </summary>
 internal sealed class CheckTally
 {

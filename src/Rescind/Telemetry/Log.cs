@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Rescind;
 
-/// <summary>Every log line of the core. Ids: 1000 feed, 1100 revocations, 1200 records, 1300 compaction. No message
-/// carries a token, a whole id or a name of a user.</summary>
+/// <summary>Every log line of the core. Ids: 1000 feed, 1100 revocations, 1200 records, 1300 compaction. No
+/// message carries a token, a whole id or a name of a user.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Information,
@@ -21,7 +21,7 @@ internal static partial class Log
     public static partial void CatchUpFailed(ILogger logger, string fault);
 
     [LoggerMessage(1004, LogLevel.Warning,
-        "The log no longer holds position {Position}: it was trimmed, rolled back or replaced; reading all of it")]
+        "The log no longer holds position {Position}: trimmed, rolled back or replaced; reading all of it")]
     public static partial void ReconcileStarted(ILogger logger, LogPosition position);
 
     [LoggerMessage(1005, LogLevel.Warning,
