@@ -4,10 +4,11 @@ using Microsoft.Data.Sqlite;
 namespace Rescind;
 
 /// <summary>
-/// The one writer of a file. Whatever waits is committed together, so that many callers share one write to the disk:
-/// a commit costs a few tenths of a millisecond whether it carries one entry or a hundred.
-/// Guarantees: a caller is answered after its own work is on disk, or gets the fault; a fault of one transaction fails
-/// the callers in it and nobody else. Trades away: a caller may wait for one transaction that began before its own.
+/// The one writer of a file. Whatever waits is committed together, so that many callers share one write to
+/// the disk: a commit costs a few tenths of a millisecond whether it carries one entry or a hundred.
+/// Guarantees: a caller is answered after its own work is on disk, or gets the fault; a fault of one
+/// transaction fails the callers in it and nobody else. Trades away: a caller may wait for one transaction
+/// that began before its own.
 /// </summary>
 internal sealed class GroupCommit : IAsyncDisposable
 {
@@ -108,7 +109,8 @@ internal sealed class GroupCommit : IAsyncDisposable
 
     private sealed class Work<T>(Func<SqliteConnection, T> work) : Work
     {
-        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<T> _answer =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
         private T _result = default!;
 
         public Task<T> Task => _answer.Task;

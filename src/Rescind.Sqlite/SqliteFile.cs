@@ -3,9 +3,10 @@ using Microsoft.Data.Sqlite;
 namespace Rescind;
 
 /// <summary>
-/// One database file, opened by one process: WAL, every commit on disk before it counts (<c>synchronous=FULL</c>), a
-/// lock file held for the life of the process. The lock is the operating system's, so kill -9 leaves none behind.
-/// Everything that can be wrong with a file is said at opening, with the remedy.
+/// One database file, opened by one process: WAL, every commit on disk before it counts
+/// (<c>synchronous=FULL</c>), a lock file held for the life of the process. The lock is the operating
+/// system's, so kill -9 leaves none behind. Everything that can be wrong with a file is said at opening, with
+/// the remedy.
 /// </summary>
 internal sealed class SqliteFile : IDisposable
 {
@@ -47,7 +48,8 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>As <see cref="Reader"/>, so that lists and checks do not wait for each other.</summary>
     public SqliteConnection Records { get; }
 
-    /// <exception cref="IOException">The file cannot be used; the message says why and what to do.</exception>
+    /// <exception cref="IOException">The file cannot be used; the message says why and what to
+    /// do.</exception>
     public static SqliteFile Open(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
@@ -107,18 +109,20 @@ internal sealed class SqliteFile : IDisposable
                     folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
             Directory.CreateDirectory(folder);
-            return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(
+                path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (UnauthorizedAccessException fault)
         {
             throw new IOException(
-                $"'{path}' cannot be opened: no write access to its folder. Grant it, or choose another.", fault);
+                $"'{path}' cannot be opened: no write access to its folder. Grant it, or choose another.",
+                fault);
         }
         catch (IOException fault) when (File.Exists(path + ".lock"))
         {
             throw new IOException(
-                $"'{path}' is in use by another process. One process a file: stop the other, or choose another "
-                + "file; several processes share a log through Redis.",
+                $"'{path}' is in use by another process. One process a file: stop the other, or choose "
+                + "another file; several processes share a log through Redis.",
                 fault);
         }
     }

@@ -4,17 +4,18 @@ using Microsoft.Data.Sqlite;
 namespace Rescind;
 
 /// <summary>
-/// Records in the same file as the log, and in the same commit when both are written at once. Listed newest first by
-/// row number, which is also the cursor, so pages join without gaps while new records arrive. Records of tokens and
-/// sessions go 400 days after they were made; those of cutoffs and keys stay as long as the file.
+/// Records in the same file as the log, and in the same commit when both are written at once. Listed newest
+/// first by row number, which is also the cursor, so pages join without gaps while new records arrive.
+/// Records of tokens and sessions go 400 days after they were made; those of cutoffs and keys stay as long as
+/// the file.
 /// </summary>
 internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRevocationRecords
 {
     private const int KeptDays = 400;
 
     private const string Columns =
-        "id, kind, issuer, value, issued_before, expires_at, reason, actor, note, made_at, lifted_at, lifted_by, "
-        + "lift_reason";
+        "id, kind, issuer, value, issued_before, expires_at, reason, actor, note, made_at, lifted_at, "
+        + "lifted_by, lift_reason";
 
     private readonly Lock _reading = new();
 
@@ -81,8 +82,9 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
     private static int Insert(SqliteConnection connection, IReadOnlyList<Revocation> records)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = $"INSERT INTO records ({Columns}) VALUES (@id, @kind, @issuer, @value, @issued_before, "
-            + "@expires_at, @reason, @actor, @note, @made_at, @lifted_at, @lifted_by, @lift_reason) "
+        command.CommandText = $"INSERT INTO records ({Columns}) VALUES (@id, @kind, @issuer, @value, "
+            + "@issued_before, @expires_at, @reason, @actor, @note, @made_at, @lifted_at, @lifted_by, "
+            + "@lift_reason) "
             + "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, "
             + "note = excluded.note, lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by, "
             + "lift_reason = excluded.lift_reason";
@@ -103,7 +105,8 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
         ("@id", record.Id.ToString()), ("@kind", (long)record.Kind), ("@issuer", record.Issuer),
         ("@value", record.Value), ("@issued_before", record.IssuedBefore?.ToUnixTimeMilliseconds()),
         ("@expires_at", record.ExpiresAt?.ToUnixTimeMilliseconds()), ("@reason", record.Reason),
-        ("@actor", record.Actor), ("@note", record.Note), ("@made_at", record.MadeAt.ToUnixTimeMilliseconds()),
+        ("@actor", record.Actor), ("@note", record.Note),
+        ("@made_at", record.MadeAt.ToUnixTimeMilliseconds()),
         ("@lifted_at", record.LiftedAt?.ToUnixTimeMilliseconds()), ("@lifted_by", record.LiftedBy),
         ("@lift_reason", record.LiftReason),
     ];

@@ -11,7 +11,7 @@ public sealed class SqliteStore : IAsyncDisposable
     {
         _file = file;
         _commits = new GroupCommit(file);
-        Log = new SqliteLog(file, _commits, clock);
+        Log = new SqliteRevocationLog(file, _commits, clock);
         Records = new SqliteRecords(file, _commits);
     }
 

@@ -55,7 +55,7 @@ public sealed class Blacklist
         _records = new RecordKeeper(Records, _logger);
         _feed = new FeedFollower(_log, _index, Options, _clock, _logger);
         _receipts = new ReceiptWait(_log, Options, _clock);
-        _judging = new Judging(_index, _feed, Options, _clock);
+        _judging = new Judging(_index, _feed, Options, _clock, _tally);
         _revoking = new Revoking(Options);
         _metrics = new BlacklistMetrics(meters, _tally, _index, _feed);
     }
@@ -80,7 +80,7 @@ public sealed class Blacklist
     /// <see cref="CheckAsync"/>.</returns>
     public Verdict Check(in TokenFacts token)
     {
-        var verdict = Judge(token);
+        var verdict = _judging.JudgeSampled(token);
         _tally.Count(verdict);
         return verdict;
     }
@@ -91,7 +91,7 @@ public sealed class Blacklist
     /// <param name="cancel">Gives up.</param>
     public ValueTask<Verdict> CheckAsync(in TokenFacts token, CancellationToken cancel = default)
     {
-        var verdict = Judge(token);
+        var verdict = _judging.JudgeSampled(token);
         if (verdict == Verdict.Unknown && !_feed.IsFresh)
         {
             return CatchUpAndCheckAsync(token, cancel);
@@ -242,7 +242,12 @@ public sealed class Blacklist
     /// known.</summary>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="IOException">The log cannot be read.</exception>
-    public ValueTask LoadAsync(CancellationToken cancel = default) => _feed.LoadAsync(cancel);
+    public async ValueTask LoadAsync(CancellationToken cancel = default)
+    {
+        await _feed.LoadAsync(cancel);
+        // Compiles the check's path now: the first request should not wait for it, nor spoil the mean.
+        _judging.Judge(new TokenFacts { Issuer = "", TokenId = "warm-up", ExpiresAt = _clock.GetUtcNow() });
+    }
 
     /// <summary>Follows the log until cancelled; absorbs its faults, which <see cref="GetStatus"/>
     /// shows.</summary>
@@ -262,18 +267,6 @@ public sealed class Blacklist
         }
         Log.Compacted(_logger, result.EntriesDropped, result.BytesBefore, result.BytesAfter);
         return result;
-    }
-
-    private Verdict Judge(in TokenFacts token)
-    {
-        if (!_tally.IsSampled)
-        {
-            return _judging.Judge(token);
-        }
-        var started = _clock.GetTimestamp();
-        var verdict = _judging.Judge(token);
-        _tally.Sample((_clock.GetTimestamp() - started) * 1000.0 / _clock.TimestampFrequency);
-        return verdict;
     }
 
     private async ValueTask<Verdict> CatchUpAndCheckAsync(TokenFacts token, CancellationToken cancel)

@@ -7,7 +7,7 @@ namespace Rescind;
 /// reading the clocks first would let it freeze between clock and probe (docs/decisions/0010).
 /// </summary>
 internal sealed class Judging(
-    RevocationIndex index, FeedFollower feed, BlacklistOptions options, TimeProvider clock)
+    RevocationIndex index, FeedFollower feed, BlacklistOptions options, TimeProvider clock, CheckTally tally)
 {
     private static readonly TimeSpan StampStep = TimeSpan.FromSeconds(1);
 
@@ -25,6 +25,19 @@ internal sealed class Judging(
         return lease is not null && lease.Covers(clock) && Doubt(token, lease) is null
             ? Verdict.Accepted
             : Verdict.Unknown;
+    }
+
+    /// <summary>As <see cref="Judge"/>, timing one in many.</summary>
+    public Verdict JudgeSampled(in TokenFacts token)
+    {
+        if (!tally.IsSampled)
+        {
+            return Judge(token);
+        }
+        var started = clock.GetTimestamp();
+        var verdict = Judge(token);
+        tally.Sample((clock.GetTimestamp() - started) * 1000.0 / clock.TimestampFrequency);
+        return verdict;
     }
 
     /// <summary>Why a verdict was given, for people.</summary>

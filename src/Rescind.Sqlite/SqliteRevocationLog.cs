@@ -3,10 +3,12 @@ using Microsoft.Data.Sqlite;
 namespace Rescind;
 
 /// <summary>
-/// The log in a SQLite file: a row an entry, its bytes as the core writes them. A position is the row's number in this
-/// file's history. Numbers are never used twice, so a deleted row leaves a gap and nothing else.
+/// The log in a SQLite file: a row an entry, its bytes as the core writes them. A position is the row's
+/// number in this file's history. Numbers are never used twice, so a deleted row leaves a gap and nothing
+/// else.
 /// </summary>
-internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvider clock) : IRevocationLog
+internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, TimeProvider clock)
+    : IRevocationLog
 {
     private const int CompactionStep = 5000;
 
@@ -123,7 +125,8 @@ internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvid
     private (LogEntry[] Entries, ulong End) Rows(ulong after, int max)
     {
         using var command = file.Reader.CreateCommand();
-        command.CommandText = "SELECT position, entry FROM log WHERE position > @after ORDER BY position LIMIT @max";
+        command.CommandText =
+            "SELECT position, entry FROM log WHERE position > @after ORDER BY position LIMIT @max";
         command.Parameters.AddWithValue("@after", (long)after);
         command.Parameters.AddWithValue("@max", max);
         using var rows = command.ExecuteReader();
@@ -134,8 +137,8 @@ internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvid
             if (!LogEntry.TryRead(rows.GetFieldValue<byte[]>(1), out var entry))
             {
                 throw new IOException(
-                    $"'{file.Path}' holds an entry (row {end}) that this version cannot read. It is not skipped: "
-                    + "run the version that wrote it, or restore the file from a backup.");
+                    $"'{file.Path}' holds an entry (row {end}) that this version cannot read. It is not "
+                    + "skipped: run the version that wrote it, or restore the file from a backup.");
             }
             entries.Add(entry);
         }
@@ -148,7 +151,8 @@ internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvid
         command.CommandText =
             """
             UPDATE meta SET value = max(value, coalesce(
-                (SELECT max(expires) FROM log WHERE position > @after AND position <= @end AND expires < @now), 0))
+                (SELECT max(expires) FROM log
+                 WHERE position > @after AND position <= @end AND expires < @now), 0))
             WHERE name = 'horizon';
             DELETE FROM log WHERE position > @after AND position <= @end AND expires < @now;
             SELECT changes();
@@ -188,5 +192,6 @@ internal sealed class SqliteLog(SqliteFile file, GroupCommit commits, TimeProvid
     private static long SecondsOf(DateTimeOffset expires) =>
         expires == DateTimeOffset.MaxValue ? uint.MaxValue : expires.ToUnixTimeSeconds();
 
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource NewSignal() =>
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
