@@ -1,3 +1,24 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using Rescind.Server;
+using Rescind.Server.Settings;
+
+try
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddAuthServer();
+    var app = builder.Build();
+    app.MapAuthServer();
+    await app.RunAsync();
+    return 0;
+}
+catch (StartRefusedException refused)
+{
+    // What an operator can put right is one line that says how; a stack trace would bury it.
+    await Console.Error.WriteLineAsync(refused.Message);
+    return 1;
+}
+catch (IOException fault)
+{
+    // The port is taken, or the file of revocations cannot be used; the message says which.
+    await Console.Error.WriteLineAsync($"The server cannot start: {fault.Message.ReplaceLineEndings(" ")}");
+    return 1;
+}

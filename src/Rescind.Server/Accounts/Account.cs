@@ -1,0 +1,62 @@
+namespace Rescind.Server.Accounts;
+
+/// <summary>A user.</summary>
+internal sealed class Account
+{
+    /// <summary>The <c>sub</c> of the user's tokens.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>As the user wrote it.</summary>
+    public required string Email { get; set; }
+
+    /// <summary>As it is compared; unique.</summary>
+    public required string NormalizedEmail { get; set; }
+
+    /// <summary>In the format of ASP.NET Core Identity, which carries its own parameters.</summary>
+    public required string PasswordHash { get; set; }
+
+    public bool IsAdmin { get; set; }
+
+    public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>One log-in on one device, from log-in to logout, through all its refreshes.</summary>
+internal sealed class Session
+{
+    /// <summary>The <c>sid</c> of its tokens.</summary>
+    public required string Id { get; init; }
+
+    public required string AccountId { get; init; }
+
+    public required DateTime CreatedAt { get; init; }
+
+    public required DateTime LastUsedAt { get; set; }
+
+    /// <summary>The <c>auth_time</c> of its tokens.</summary>
+    public required DateTime AuthenticatedAt { get; init; }
+
+    /// <summary>When its newest refresh token expires; past it the row is dropped.</summary>
+    public required DateTime ExpiresAt { get; set; }
+
+    /// <summary>The <c>jti</c> of the one refresh token that still works.</summary>
+    public required string RefreshId { get; set; }
+
+    /// <summary>When it was ended; null while it lives. Bookkeeping for people: what refuses its tokens is the
+    /// blacklist.</summary>
+    public DateTime? EndedAt { get; set; }
+
+    public string? Address { get; init; }
+
+    public string? UserAgent { get; init; }
+}
+
+/// <summary>A fact about the database itself.</summary>
+internal sealed class Mark
+{
+    /// <summary>Set once the first administrator was made, so that it is never made again.</summary>
+    public const string FirstAdministrator = "first_administrator";
+
+    public required string Name { get; init; }
+
+    public required string Value { get; init; }
+}

@@ -1,0 +1,94 @@
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Sessions;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Accounts;
+
+/// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor, as far as hashing
+/// goes, the time of the answer.</summary>
+internal sealed class LogIn(
+    AccountStore store, Passwords passwords, FailedLogins failures, SessionBook sessions, ServerSettings settings,
+    TimeProvider clock)
+{
+    public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
+    {
+        var (email, password) = (body.Email?.Trim(), body.Password);
+        if (string.IsNullOrEmpty(email) || string.IsNullOrEmpty(password))
+        {
+            return Missing(email, password);
+        }
+        var key = Credentials.Normalize(email[..Math.Min(email.Length, Credentials.LongestEmail)]);
+        var (address, cancel) = (context.Connection.RemoteIpAddress, context.RequestAborted);
+        if (failures.LockedFor(key, address) is { } wait)
+        {
+            return Refusals.TooManyFailures(wait);
+        }
+        var account = await FindAsync(email, password, cancel);
+        await Task.Delay(failures.DelayFor(key), clock, cancel);
+        password = password[..Math.Min(password.Length, Credentials.LongestPassword)];
+        switch (await passwords.VerifyAsync(account, password, cancel))
+        {
+            case PasswordVerdict.Busy:
+                return Refusals.Busy;
+            case PasswordVerdict.Wrong:
+                failures.Failed(key, address);
+                return Refusals.WrongCredentials;
+            case PasswordVerdict.RightButOld:
+                return await OpenAsync(
+                    account!, key, context, await passwords.HashAsync(account!, password, cancel));
+            case PasswordVerdict.Right:
+                return await OpenAsync(account!, key, context, newHash: null);
+            default:
+                throw new InvalidOperationException("A verdict on a password that is not known.");
+        }
+    }
+
+    private async Task<IResult> OpenAsync(Account account, string key, HttpContext context, string? newHash)
+    {
+        // Asked again: the failures of guesses that were hashed at the same time count against this one too.
+        var address = context.Connection.RemoteIpAddress;
+        if (failures.LockedFor(key, address) is { } wait)
+        {
+            return Refusals.TooManyFailures(wait);
+        }
+        var opening = await store.WriteAsync(
+            async db =>
+            {
+                if (newHash is not null)
+                {
+                    await db.Accounts.Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash)
+                        .ExecuteUpdateAsync(row => row.SetProperty(it => it.PasswordHash, newHash));
+                }
+                return await sessions.OpenAsync(db, account, Device.Of(context));
+            },
+            context.RequestAborted);
+        if (opening.Refusal is null)
+        {
+            failures.Succeeded(key, address);
+        }
+        return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Logged in.");
+    }
+
+    private async Task<Account?> FindAsync(string email, string password, CancellationToken cancel)
+    {
+        var isPossible = email.Length <= Credentials.LongestEmail && password.Length <= Credentials.LongestPassword;
+        var normalized = isPossible ? Credentials.Normalize(email) : "";
+        return await store.ReadAsync(
+            db => db.Accounts.SingleOrDefaultAsync(row => row.NormalizedEmail == normalized, cancel), cancel);
+    }
+
+    private static Refusal Missing(string? email, string? password)
+    {
+        var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
+        if (string.IsNullOrEmpty(email))
+        {
+            errors["email"] = ["email is missing."];
+        }
+        if (string.IsNullOrEmpty(password))
+        {
+            errors["password"] = ["password is missing."];
+        }
+        return Refusals.Invalidated(errors);
+    }
+}

@@ -1,0 +1,53 @@
+// What happens to an exception that a call did not expect. What it guarantees: a bad request stays a 4xx, a database
+// that is away is a 503, and everything else is a 500 that tells the caller nothing and the log everything.
+using System.Data.Common;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+
+namespace Rescind.Server.Answers;
+
+internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHandler
+{
+    private const int ConstraintFailed = 19;
+
+    public async ValueTask<bool> TryHandleAsync(
+        HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (httpContext.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is waiting for an answer.
+            httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+        await RefusalOf(exception).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    /// <summary>Whether a fault says that the accounts database cannot be reached or used.</summary>
+    public static bool IsDatabaseAway(Exception exception) => exception switch
+    {
+        SqliteException fault => fault.SqliteErrorCode != ConstraintFailed,
+        DbUpdateException { InnerException: { } inner } => IsDatabaseAway(inner),
+        DbException or TimeoutException => true,
+        _ => false,
+    };
+
+    private Refusal RefusalOf(Exception exception)
+    {
+        if (exception is BadHttpRequestException bad)
+        {
+            var refusal = Refusals.OfStatus(bad.StatusCode);
+            return bad.StatusCode == StatusCodes.Status400BadRequest
+                ? refusal with { Code = "validation_failed", Detail = bad.Message }
+                : refusal;
+        }
+        if (IsDatabaseAway(exception))
+        {
+            Log.DatabaseAway(logger, exception.GetType().Name, exception.GetBaseException().Message);
+            return Refusals.StoreUnavailable;
+        }
+        Log.Unhandled(logger, exception);
+        return Refusals.OfStatus(StatusCodes.Status500InternalServerError);
+    }
+}

@@ -1,0 +1,178 @@
+// The ready auth server, in two calls over the library's public ones. Reading order of the rooms: Settings (what the
+// operator wrote) → Accounts and Sessions (who logs in) → Tokens (what they get and show) → Revoking and
+// Administration (what ends it) → Answers (what the caller sees) → Operations (what the operator sees).
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Rescind.AspNetCore;
+using Rescind.Server.Accounts;
+using Rescind.Server.Administration;
+using Rescind.Server.Answers;
+using Rescind.Server.Operations;
+using Rescind.Server.Revoking;
+using Rescind.Server.Sessions;
+using Rescind.Server.Settings;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server;
+
+internal static class AuthServer
+{
+    private const long LargestBody = 1024 * 1024;
+
+    /// <summary>Adds everything the server needs.</summary>
+    /// <exception cref="StartRefusedException">A setting is wrong.</exception>
+    public static WebApplicationBuilder AddAuthServer(this WebApplicationBuilder builder)
+    {
+        builder.Environment.EnvironmentName = SettingsReader.EnvironmentName(
+            builder.Configuration, builder.Environment.EnvironmentName);
+        var settings = SettingsReader.Read(builder.Configuration, builder.Environment.EnvironmentName);
+        var services = builder.Services;
+        services.AddSingleton(settings);
+
+        // The host read its environment before we could; everybody else should see ours.
+        services.AddSingleton<IHostEnvironment>(builder.Environment);
+        services.TryAddSingleton(TimeProvider.System);
+        AddListener(builder, settings);
+        AddOperations(builder, settings);
+        AddAccounts(services, settings);
+        AddTokens(services, settings);
+        services.AddSingleton<Revoker>();
+        services.AddSingleton<LogOut>();
+        services.AddSingleton<LogOutAll>();
+        services.AddSingleton<RevokeToken>();
+        services.AddSingleton<RevokeUserTokens>();
+        services.AddSingleton<RevokeTokenById>();
+        return builder;
+    }
+
+    /// <summary>Maps everything the server answers.</summary>
+    public static WebApplication MapAuthServer(this WebApplication app)
+    {
+        var settings = app.Services.GetRequiredService<ServerSettings>();
+        if (settings.Proxies.Count > 0)
+        {
+            app.UseForwardedHeaders();
+        }
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(context => Wordless.AnswerAsync(context.HttpContext));
+        app.Use(ResponseHeaders.Add);
+        app.UseRouting();
+        if (settings.CorsOrigins.Count > 0)
+        {
+            app.UseCors();
+        }
+        app.Use(StrayCaller.Ignore);
+        app.UseAuthentication();
+        app.UseAuthorization();
+        Endpoints.Map(app, settings);
+        return app;
+    }
+
+    private static void AddListener(WebApplicationBuilder builder, ServerSettings settings)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = LargestBody;
+        });
+        if (settings.ListenAt is { } url)
+        {
+            builder.WebHost.UseUrls(url);
+        }
+        builder.Services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            forwarded.ForwardLimit = null;
+            forwarded.KnownProxies.Clear();
+            forwarded.KnownIPNetworks.Clear();
+            foreach (var proxy in settings.Proxies)
+            {
+                forwarded.KnownIPNetworks.Add(proxy);
+            }
+        });
+        builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+            .WithOrigins([.. settings.CorsOrigins]).AllowAnyHeader().AllowAnyMethod()));
+    }
+
+    private static void AddOperations(WebApplicationBuilder builder, ServerSettings settings)
+    {
+        var services = builder.Services;
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        });
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
+
+        // Why the server does not start is said once, by Program.cs.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+
+        // It repeats at every poll what the checks say once when it changes.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
+        services.ConfigureHttpJsonOptions(json => JsonRules.Apply(json.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        services.AddExceptionHandler<FaultHandler>();
+        services.AddProblemDetails();
+        services.AddOpenApi("v1", ApiDescription.Configure);
+        services.AddSingleton<AddToMetrics>(answer => MetricsAdditions.Add(answer, settings));
+        services.AddSingleton<Readiness>();
+        services.AddHealthChecks().AddCheck<AccountsHealth>(AccountsHealth.Name);
+        services.AddHostedService<Startup>();
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(15));
+    }
+
+    private static void AddAccounts(IServiceCollection services, ServerSettings settings)
+    {
+        var database = new SqliteConnectionStringBuilder
+        {
+            DataSource = settings.Data.PathOf(AccountsSchema.FileName),
+            Mode = SqliteOpenMode.ReadWrite,
+            ForeignKeys = true,
+            DefaultTimeout = 5,
+        };
+        services.AddDbContextFactory<AccountsDb>(db => db.UseSqlite(database.ToString()));
+        services.AddSingleton<AccountStore>();
+        services.AddSingleton<IPasswordHasher<Account>, PasswordHasher<Account>>();
+        services.Configure<LockoutOptions>(lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
+        services.AddSingleton<Passwords>();
+        services.AddSingleton<FailedLogins>();
+        services.AddSingleton<FirstAdministrator>();
+        services.AddSingleton<SessionBook>();
+        services.AddSingleton<Register>();
+        services.AddSingleton<LogIn>();
+        services.AddSingleton<Refresh>();
+        services.AddSingleton<Profile>();
+    }
+
+    private static void AddTokens(IServiceCollection services, ServerSettings settings)
+    {
+        services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<OwnTokens>();
+        services.AddSingleton<ValidateToken>();
+
+        // Authentication brings data protection, which would keep keys in the user's home; nothing here needs any.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
+        services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)
+            .Configure<TimeProvider>((bearer, clock) => BearerScheme.Configure(bearer, settings, clock));
+        services.AddAuthorizationBuilder().AddPolicy(Caller.AdminPolicy, policy => policy
+            .RequireAuthenticatedUser()
+            .RequireAssertion(context => Caller.IsAdministrator(context.User)));
+        services.AddTokenBlacklist(blacklist =>
+        {
+            blacklist.ClockSkew = TokenRules.ClockSkew;
+            blacklist.LongestTokenLifetime = settings.LongestLifetime;
+            blacklist.Freshness = settings.Freshness;
+            blacklist.WaitFor = settings.WaitFor;
+            blacklist.RefuseWhenUnknown = settings.RefuseWhenUnknown;
+        }).UseSqlite(settings.Data.PathOf("rescind.db"));
+    }
+}

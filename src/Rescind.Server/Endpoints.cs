@@ -1,0 +1,79 @@
+using Rescind.Server.Accounts;
+using Rescind.Server.Administration;
+using Rescind.Server.Answers;
+using Rescind.Server.Operations;
+using Rescind.Server.Revoking;
+using Rescind.Server.Settings;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server;
+
+/// <summary>Every address of the server, in the order of the contract. Where somebody only
+/// becomes a caller, a stray Authorization header is not even looked at.</summary>
+internal static class Endpoints
+{
+    public static void Map(WebApplication app, ServerSettings settings)
+    {
+        var auth = app.MapGroup("/api/auth").AddEndpointFilter(BodyFilter.Run).WithTags("auth");
+        MapAccounts(auth);
+        MapRevoking(auth);
+        app.MapGet("/api/users/profile", (Profile call, HttpContext context) => call.AnswerAsync(context))
+            .RequireAuthorization().Produces<ProfileAnswer>().WithTags("users");
+        MapAdministration(auth.MapGroup("/admin").WithTags("administration"), settings);
+        MapOperations(app, settings);
+    }
+
+    private static void MapAccounts(RouteGroupBuilder auth)
+    {
+        auth.MapPost("/register", (Register call, JsonBody<CredentialsBody> body, HttpContext context) =>
+            call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>(201);
+        auth.MapPost("/login", (LogIn call, JsonBody<CredentialsBody> body, HttpContext context) =>
+            call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>();
+        foreach (var path in (ReadOnlySpan<string>)["/refresh-token", "/refresh"])
+        {
+            auth.MapPost(path, (Refresh call, JsonBody<RefreshBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>();
+        }
+        auth.MapGet("/token/validate", (ValidateToken call, HttpContext context) => call.Answer(context))
+            .RequireAuthorization().Produces<ValidateTokenAnswer>();
+    }
+
+    private static void MapRevoking(RouteGroupBuilder auth)
+    {
+        auth.MapPost("/logout", (LogOut call, JsonBody<RefreshBody> body, HttpContext context) =>
+            call.AnswerAsync(body.Value, context)).AllowAnonymous().Produces<LogOutAnswer>();
+        auth.MapPost("/logout-all", (LogOutAll call, HttpContext context) => call.AnswerAsync(context))
+            .RequireAuthorization().Produces<LogOutAllAnswer>();
+        auth.MapPost("/revoke", (RevokeToken call, JsonBody<RevokeBody> body, HttpContext context) =>
+            call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<RevokeTokenAnswer>();
+    }
+
+    private static void MapAdministration(RouteGroupBuilder admin, ServerSettings settings)
+    {
+        admin.MapPost("/revoke-user-tokens",
+            (RevokeUserTokens call, JsonBody<RevokeUserTokensBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<RevokeUserTokensAnswer>();
+        admin.MapPost("/revoke-token-by-jti",
+            (RevokeTokenById call, JsonBody<RevokeTokenByIdBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<RevokeTokenByIdAnswer>();
+        admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer);
+    }
+
+    private static void MapOperations(WebApplication app, ServerSettings settings)
+    {
+        app.MapGet("/", () => TypedResults.Json(Welcome.Answer)).WithTags("operations");
+        app.MapGet("/health/live", () => TypedResults.Json(Liveness.Answer)).WithTags("operations");
+        app.MapGet("/health/ready", (Readiness call, HttpContext context) => call.AnswerAsync(context))
+            .Produces<HealthBody>().WithTags("operations");
+        if (settings.IsDevelopment)
+        {
+            app.MapOpenApi();
+        }
+        else if (settings.MetricsToken is { } token)
+        {
+            app.MapOpenApi().AddEndpointFilter(new OperatorToken(token).Run);
+        }
+    }
+}

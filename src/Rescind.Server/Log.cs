@@ -1,0 +1,48 @@
+// Every line the server writes to its log. Ids 4000 to 4999 belong to the server; they stay what they are.
+namespace Rescind.Server;
+
+internal static partial class Log
+{
+    [LoggerMessage(4000, LogLevel.Warning, "{Warning}")]
+    public static partial void Setting(ILogger logger, string warning);
+
+    [LoggerMessage(4001, LogLevel.Information, "Node {Node} serves {Addresses}")]
+    public static partial void Serving(ILogger logger, string node, string addresses);
+
+    [LoggerMessage(4100, LogLevel.Warning,
+        "First local administrator made; its password is in RESCIND_DATA/initial-admin")]
+    public static partial void LocalAdministratorMade(ILogger logger);
+
+    [LoggerMessage(4101, LogLevel.Information, "First administrator made from ADMIN_EMAIL")]
+    public static partial void AdministratorMade(ILogger logger);
+
+    [LoggerMessage(4102, LogLevel.Warning,
+        "ADMIN_EMAIL names an account that exists already; it was left as it is")]
+    public static partial void AdministratorExists(ILogger logger);
+
+    [LoggerMessage(4103, LogLevel.Warning,
+        "There is no administrator; set ADMIN_EMAIL and ADMIN_PASSWORD and start again")]
+    public static partial void NoAdministrator(ILogger logger);
+
+    [LoggerMessage(4200, LogLevel.Warning, "Log-ins for one account failed {Count} times from one address; locked there")]
+    public static partial void LockedOut(ILogger logger, int count);
+
+    [LoggerMessage(4201, LogLevel.Warning, "Password hashing is at its limit of {Waiting} waiting requests")]
+    public static partial void HashingFull(ILogger logger, int waiting);
+
+    [LoggerMessage(4300, LogLevel.Information, "Revoked {Kind} {Id} for reason {Reason}")]
+    public static partial void Revoked(ILogger logger, RuleKind kind, string id, string reason);
+
+    [LoggerMessage(4301, LogLevel.Error, "A revocation could not be stored: {Fault}")]
+    public static partial void NotStored(ILogger logger, string fault);
+
+    [LoggerMessage(4302, LogLevel.Warning,
+        "A revocation is stored, but the accounts database could not note the end of its sessions: {Fault}")]
+    public static partial void NotNoted(ILogger logger, string fault);
+
+    [LoggerMessage(4400, LogLevel.Error, "The accounts database is away: {Kind}: {Fault}")]
+    public static partial void DatabaseAway(ILogger logger, string kind, string fault);
+
+    [LoggerMessage(4401, LogLevel.Error, "A request failed")]
+    public static partial void Unhandled(ILogger logger, Exception fault);
+}

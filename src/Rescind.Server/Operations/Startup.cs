@@ -1,0 +1,48 @@
+// What happens before the first request: the files are made or found to be good, and the first administrator exists.
+// Registered before the blacklist's own service, so that a wrong accounts file is told first.
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Rescind.Server.Accounts;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Operations;
+
+internal sealed class Startup(
+    IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, Passwords passwords,
+    ServerSettings settings, IServer server, HealthCheckService health, ILogger<Startup> logger)
+    : IHostedLifecycleService
+{
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        foreach (var warning in settings.Warnings)
+        {
+            Log.Setting(logger, warning);
+        }
+        await using (var db = await factory.CreateDbContextAsync(cancellationToken))
+        {
+            var path = settings.Data.PathOf(AccountsSchema.FileName);
+            await AccountsSchema.PrepareAsync(db, path, cancellationToken);
+        }
+        await administrator.MakeAsync(cancellationToken);
+        passwords.WarmUp();
+    }
+
+    public async Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        Log.Serving(logger, settings.Node, string.Join(", ", addresses));
+
+        // The first health check; the blacklist's own check writes how it went.
+        await health.CheckHealthAsync(cancellationToken);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,53 @@
+using Rescind.Server.Answers;
+
+namespace Rescind.Server.Revoking;
+
+/// <summary>The end of a revocation: its receipt, or why it was not made.</summary>
+internal readonly record struct Revoked(Receipt? Receipt, Refusal? Refusal);
+
+/// <summary>The one way by which the server's own calls hand a revocation to the blacklist. It never asks the accounts
+/// database, so revoking works while that is away.</summary>
+internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
+{
+    private const int LongestActor = 256;
+
+    /// <summary>Revokes.</summary>
+    /// <param name="revocation">What.</param>
+    /// <param name="nameOfValue">What the caller of the endpoint calls the revoked value.</param>
+    public async ValueTask<Revoked> RevokeAsync(Revocation revocation, string nameOfValue = "value")
+    {
+        if (WrongWith(revocation, nameOfValue) is { } wrong)
+        {
+            return new Revoked(null, wrong);
+        }
+        try
+        {
+            // Not cancelled with the request: a caller that hung up still meant it.
+            var receipt = await blacklist.RevokeAsync(revocation, CancellationToken.None);
+            Log.Revoked(logger, revocation.Kind, receipt.Id.ToString()[..8], revocation.Reason);
+            return new Revoked(receipt, null);
+        }
+        catch (Exception fault) when (fault is IOException or InvalidOperationException)
+        {
+            Log.NotStored(logger, fault.Message);
+            return new Revoked(null, Refusals.StoreUnavailable);
+        }
+    }
+
+    /// <summary>The refusal of a revocation that cannot be made, or null.</summary>
+    public Refusal? WrongWith(Revocation revocation, string nameOfValue)
+    {
+        // The sentences of the blacklist begin with the name of the field.
+        if (blacklist.Validate(revocation) is not { } wrong)
+        {
+            return null;
+        }
+        var end = wrong.IndexOf(' ', StringComparison.Ordinal);
+        var field = wrong[..end] == "value" ? nameOfValue : wrong[..end];
+        return Refusals.Invalidated(field, field + wrong[end..]);
+    }
+
+    /// <summary>A user id as an actor: tokens minted elsewhere may carry one that is longer than an actor may be.
+    /// </summary>
+    public static string ActorOf(string subject) => subject[..Math.Min(subject.Length, LongestActor)];
+}

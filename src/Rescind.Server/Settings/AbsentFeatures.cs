@@ -1,0 +1,32 @@
+namespace Rescind.Server.Settings;
+
+/// <summary>Variables of the contract that this version cannot obey yet. Ignoring one would let an operator believe
+/// that, say, revocations are shared through Redis; so setting one stops the start.</summary>
+internal static class AbsentFeatures
+{
+    private static readonly (string Variable, string Feature)[] Absent =
+    [
+        ("REDIS_URL", "Redis"), ("REDIS_REQUIRED", "Redis"), ("REDIS_STRICT", "Redis"),
+        ("REDIS_KEY_MIRROR", "Redis"), ("BLACKLIST_LOG_KEY", "signed log entries"),
+        ("UPSTASH_URL", "Upstash"), ("UPSTASH_AUTH_TOKEN", "Upstash"), ("DATABASE_URL", "PostgreSQL"),
+        ("AUDIT_RETENTION_DAYS", "the audit log"), ("MAINTENANCE_DAILY", "scheduled maintenance"),
+        ("MAINTENANCE_HOURLY", "scheduled maintenance"), ("ALERT_WEBHOOK_URL", "alerts"),
+        ("ALERT_WEBHOOK_SECRET", "alerts"), ("MANAGEMENT_PORT", "a management port"),
+        ("SMTP_URL", "mail"), ("MAIL_FROM", "mail"), ("RATE_LIMIT_ENABLED", "rate limits"),
+    ];
+
+    public static void Refuse(Variables variables)
+    {
+        foreach (var (name, feature) in Absent)
+        {
+            var set = variables.Text(name) ?? variables.Text(name + "_FILE");
+
+            // "false" asks for what is the case anyway.
+            if (set is not null && !string.Equals(set, "false", StringComparison.OrdinalIgnoreCase))
+            {
+                throw new StartRefusedException(
+                    name, $"this version of the server does not have {feature} yet", "remove the variable");
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Net;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server.Settings;
+
+/// <summary>Everything the server was told, read once at start and never changed.</summary>
+internal sealed record ServerSettings
+{
+    /// <summary>Development forgives: it makes a missing secret and a first administrator by itself.</summary>
+    public required bool IsDevelopment { get; init; }
+
+    /// <summary>Where to listen; null: the host was told by other means (<c>ASPNETCORE_URLS</c>).</summary>
+    public required string? ListenAt { get; init; }
+
+    public required DataFolder Data { get; init; }
+
+    public required string Node { get; init; }
+
+    public required SigningKeys Keys { get; init; }
+
+    public required string Issuer { get; init; }
+
+    public required string Audience { get; init; }
+
+    public required TimeSpan AccessLifetime { get; init; }
+
+    public required TimeSpan RefreshLifetime { get; init; }
+
+    public required TimeSpan LongestLifetime { get; init; }
+
+    public required bool RefuseWhenUnknown { get; init; }
+
+    public required ReceiptState WaitFor { get; init; }
+
+    public required TimeSpan Freshness { get; init; }
+
+    public required string? AdminEmail { get; init; }
+
+    public required string? AdminPassword { get; init; }
+
+    public required IReadOnlyList<string> CorsOrigins { get; init; }
+
+    public required IReadOnlyList<IPNetwork> Proxies { get; init; }
+
+    /// <summary>Opens the API description in Production; null keeps it closed there.</summary>
+    public required string? MetricsToken { get; init; }
+
+    /// <summary>What is allowed but deserves a line in the log at start.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+
+    // A record prints its members; these hold secrets, so this one does not.
+    public override string ToString() => $"{nameof(ServerSettings)} of {Node}";
+}

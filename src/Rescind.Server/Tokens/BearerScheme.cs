@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Rescind.AspNetCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Tokens;
+
+/// <summary>The standard bearer scheme with our rules and our way to say no. The library's guard wraps it like that of
+/// any other application.</summary>
+internal static class BearerScheme
+{
+    public static void Configure(JwtBearerOptions options, ServerSettings settings, TimeProvider clock)
+    {
+        options.MapInboundClaims = false;
+        options.SaveToken = false;
+        options.TimeProvider = clock;
+        options.TokenValidationParameters = TokenRules.Of(settings, clock, TokenKind.Access);
+        options.TokenHandlers.Clear();
+        options.TokenHandlers.Add(new JsonWebTokenHandler
+        {
+            MapInboundClaims = false,
+            MaximumTokenSizeInBytes = TokenRules.LongestToken,
+        });
+        options.Events = new JwtBearerEvents
+        {
+            OnChallenge = context =>
+            {
+                context.HandleResponse();
+                return WhyNot(context.HttpContext, context.AuthenticateFailure).ExecuteAsync(context.HttpContext);
+            },
+            OnForbidden = context => Refusals.Forbidden.ExecuteAsync(context.HttpContext),
+        };
+    }
+
+    /// <summary>Why the caller of this request does not count as logged in.</summary>
+    public static Refusal WhyNot(HttpContext context, Exception? failure = null) =>
+        TokenRefusal.Of(context)?.Code switch
+        {
+            "token_revoked" => Refusals.Revoked,
+            "token_expired" => Refusals.Expired,
+            "revocation_unknown" => Refusals.RevocationUnknown,
+            null when failure is null => Refusals.NoToken,
+            _ => Refusals.Invalid,
+        };
+}

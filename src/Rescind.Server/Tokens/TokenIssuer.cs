@@ -1,0 +1,76 @@
+// Makes our tokens. What it guarantees: the two tokens of one log-in share sid and auth_time, so that whatever
+// ends one ends both; iat stands after every cutoff that is live for the user, so a log-in right after "revoke all"
+// works at once; auth_time stays that of the log-in, so a refresh cannot outrun a cutoff.
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Rescind.Server.Accounts;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Tokens;
+
+/// <summary>The two tokens of a log-in or a refresh.</summary>
+internal sealed record TokenPair(
+    string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt, DateTimeOffset IssuedAt);
+
+internal sealed class TokenIssuer(ServerSettings settings, Blacklist blacklist, TimeProvider clock)
+{
+    private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
+
+    /// <summary>Makes a pair.</summary>
+    /// <param name="account">Whose.</param>
+    /// <param name="session">The session's id.</param>
+    /// <param name="authenticatedAt">When the password was shown; null: now.</param>
+    /// <returns>The pair; null when the signing key is revoked, so that no token could count.</returns>
+    public TokenPair? Issue(Account account, string session, DateTimeOffset? authenticatedAt = null)
+    {
+        var now = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
+        var issuedAt = blacklist.EarliestIssueTime(new TokenFacts
+        {
+            Issuer = settings.Issuer,
+            TokenId = session,
+            Subject = account.Id,
+            Session = session,
+            KeyId = settings.Keys.Signing.Key.KeyId,
+        });
+        if (issuedAt == DateTimeOffset.MaxValue)
+        {
+            return null;
+        }
+        var common = new Dictionary<string, object>(StringComparer.Ordinal)
+        {
+            ["iss"] = settings.Issuer,
+            ["aud"] = settings.Audience,
+            ["sub"] = account.Id,
+            ["sid"] = session,
+            ["iat"] = issuedAt.ToUnixTimeSeconds(),
+            ["nbf"] = now.ToUnixTimeSeconds(),
+            ["auth_time"] = (authenticatedAt ?? issuedAt).ToUnixTimeSeconds(),
+        };
+        var access = new Dictionary<string, object>(common, StringComparer.Ordinal)
+        {
+            ["jti"] = NewId(),
+            ["exp"] = (now + settings.AccessLifetime).ToUnixTimeSeconds(),
+            [TokenKinds.Claim] = TokenKind.Access.Name(),
+            ["is_admin"] = account.IsAdmin,
+            ["scope"] = account.IsAdmin ? "user admin" : "user",
+        };
+        var refreshId = NewId();
+        var refreshExpiresAt = now + settings.RefreshLifetime;
+        var refresh = new Dictionary<string, object>(common, StringComparer.Ordinal)
+        {
+            ["jti"] = refreshId,
+            ["exp"] = refreshExpiresAt.ToUnixTimeSeconds(),
+            [TokenKinds.Claim] = TokenKind.Refresh.Name(),
+        };
+        return new TokenPair(Sign(access), Sign(refresh), refreshId, refreshExpiresAt, issuedAt);
+    }
+
+    public static string NewId() => Guid.NewGuid().ToString();
+
+    private string Sign(Dictionary<string, object> claims) => _handler.CreateToken(new SecurityTokenDescriptor
+    {
+        Claims = claims,
+        SigningCredentials = settings.Keys.Signing,
+        TokenType = "JWT",
+    });
+}

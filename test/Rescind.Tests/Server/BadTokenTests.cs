@@ -1,0 +1,170 @@
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Rescind.Tests.Server;
+
+/// <summary>Tokens that are not what they should be: each is refused, at every place that takes a token.</summary>
+public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
+{
+    private static readonly long Now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+    public static TheoryData<string, string, string> BadTokens => new()
+    {
+        { "another key", MintedTokens.Sign(Claims(), secret: new string('k', 48)), "token_invalid" },
+        { "another issuer", MintedTokens.Sign(Claims().With("iss", "elsewhere")), "token_invalid" },
+        { "no issuer", MintedTokens.Sign(Claims().With("iss", null)), "token_invalid" },
+        { "another audience", MintedTokens.Sign(Claims().With("aud", "elsewhere")), "token_invalid" },
+        { "alg none", Unsigned("none"), "token_invalid" },
+        { "alg NONE", Unsigned("NONE"), "token_invalid" },
+        { "alg swapped, stronger", MintedTokens.Sign(Claims(), MintedTokens.Header("HS512")), "token_invalid" },
+        { "alg swapped, asymmetric", MintedTokens.Sign(Claims(), MintedTokens.Header("RS256")), "token_invalid" },
+        { "unknown crit", Critical(), "token_invalid" },
+        { "unknown typ", MintedTokens.Sign(Claims(), Header("typ", "logout+jwt")), "token_invalid" },
+        { "no token_type", MintedTokens.Sign(Claims().With("token_type", null)), "token_invalid" },
+        { "token_type of a wrong type", MintedTokens.Sign(Claims().With("token_type", 1)), "token_invalid" },
+        { "a refresh token", MintedTokens.Sign(Claims().With("token_type", "refresh_token")), "token_invalid" },
+        { "expired", MintedTokens.Sign(Claims().With("exp", Now - 60)), "token_expired" },
+        { "not yet valid", MintedTokens.Sign(Claims().With("nbf", Now + 600)), "token_invalid" },
+        { "no exp", MintedTokens.Sign(Claims().With("exp", null)), "token_invalid" },
+        { "exp of a wrong type", MintedTokens.Sign(Claims().With("exp", "soon")), "token_invalid" },
+        { "exp that is negative", MintedTokens.Sign(Claims().With("exp", -1)), "token_expired" },
+        { "exp that is huge", MintedTokens.Sign(Claims().With("exp", 1e300)), "token_invalid" },
+        { "issued in the future", MintedTokens.Sign(Claims().With("iat", Now + 600)), "token_invalid" },
+        { "longer life than allowed", MintedTokens.Sign(Claims().With("exp", Now + 8 * 86_400)), "token_invalid" },
+        {
+            "no iat and a longer life than allowed",
+            MintedTokens.Sign(Claims().With("iat", null).With("exp", Now + 8 * 86_400)), "token_invalid"
+        },
+        { "a changed payload", Tampered(), "token_invalid" },
+        { "no signature", MintedTokens.Sign(Claims()).Split('.')[0] + ".e30.", "token_invalid" },
+        { "rubbish", "rubbish", "token_invalid" },
+        { "dots", "..", "token_invalid" },
+        { "an encrypted token", "e30.e30.e30.e30.e30", "token_invalid" },
+        { "20 kB", MintedTokens.Sign(Claims().With("filler", new string('x', 20_000))), "token_invalid" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadTokens))]
+    public async Task A_bad_access_token_is_refused_everywhere(string what, string token, string code)
+    {
+        Assert.NotEmpty(what);
+        (await server.GetAsync("/api/users/profile", token)).IsRefusal(401, code);
+        (await server.GetAsync("/api/auth/token/validate", token)).IsRefusal(401, code);
+        (await server.PostAsync("/api/auth/logout-all", null, token)).IsRefusal(401, code);
+        (await server.PostAsync(
+            "/api/auth/admin/revoke-user-tokens", new { user_id = "x", reason = "revoked" }, token))
+            .IsRefusal(401, code);
+        Assert.Equal(0, server.LiveRevocations("x"));
+    }
+
+    [Theory]
+    [MemberData(nameof(BadTokens))]
+    public async Task A_bad_token_in_a_body_is_refused(string what, string token, string code)
+    {
+        Assert.NotEmpty(code);
+        if (what == "a refresh token")
+        {
+            return;
+        }
+        var (mine, body) = (await server.RegisterAsync(), new { refresh_token = token });
+        Assert.Equal(401, (await server.PostAsync("/api/auth/refresh", body)).Status);
+        Assert.Equal(401, (await server.PostAsync("/api/auth/logout", body)).Status);
+        var revoked = await server.PostAsync("/api/auth/revoke", new { token }, mine.Access);
+        Assert.True(revoked.Status is 400 or 403, revoked.Text);
+    }
+
+    [Fact]
+    public async Task A_good_minted_token_passes_so_the_refusals_above_have_their_reasons()
+    {
+        (await server.GetAsync("/api/auth/token/validate", MintedTokens.Sign(Claims()))).IsSuccess();
+        (await server.GetAsync("/api/auth/token/validate", MintedTokens.Sign(Claims(), Header("kid", "unknown"))))
+            .IsSuccess();
+    }
+
+    [Fact]
+    public async Task A_token_of_100_kB_is_refused_by_the_listener_or_by_its_length()
+    {
+        var token = MintedTokens.Sign(Claims().With("filler", new string('x', 100_000)));
+
+        Assert.Contains("431", await StatusLineAsync($"Authorization: Bearer {token}"), StringComparison.Ordinal);
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = token }))
+            .IsRefusal(401, "token_invalid");
+        (await server.PostAsync("/api/auth/logout", new { refresh_token = token }))
+            .IsRefusal(401, "token_invalid");
+    }
+
+    [Fact]
+    public async Task A_header_of_1_MB_is_refused_by_the_listener()
+    {
+        var line = await StatusLineAsync("X-Large: " + new string('x', 1_000_000));
+
+        Assert.Contains("431", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Bearer")]
+    [InlineData("Bearer ")]
+    [InlineData("Basic dTpw")]
+    [InlineData("rubbish")]
+    public async Task A_header_without_a_bearer_token_counts_as_none(string header)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/users/profile");
+        request.Headers.TryAddWithoutValidation("Authorization", header);
+        using var response = await server.Http.SendAsync(request);
+
+        var reply = await Reply.OfAsync(response);
+        Assert.Equal(401, reply.Status);
+        Assert.True(reply.Code is "token_missing" or "token_invalid", reply.Text);
+    }
+
+    [Fact]
+    public async Task A_token_of_the_previous_secret_still_counts_and_new_ones_use_the_new()
+    {
+        var former = new string('f', 40);
+        await using var rotating = await ServerUnderTest.StartAsync(("JWT_PREVIOUS_SECRET", former));
+        var tokens = await rotating.RegisterAsync();
+
+        var old = MintedTokens.Sign(MintedTokens.Claims(tokens.UserId), secret: former);
+        Assert.Equal(200, await rotating.ProfileStatusAsync(old));
+        Assert.Equal(200, await rotating.ProfileStatusAsync(tokens.Access));
+        Assert.Equal(200, await rotating.ProfileStatusAsync(MintedTokens.Sign(MintedTokens.Claims(tokens.UserId))));
+    }
+
+    /// <summary>Sends a header the way no proper client would, and reads the status line.</summary>
+    private async Task<string> StatusLineAsync(string header)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(server.Address.Host, server.Address.Port);
+        var stream = client.GetStream();
+        var head = $"GET /api/users/profile HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n";
+        try
+        {
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(head));
+        }
+        catch (IOException)
+        {
+            // The listener may hang up before it has been told everything; its answer is still there to read.
+        }
+        var buffer = new byte[64];
+        var read = await stream.ReadAtLeastAsync(buffer, 12, throwOnEndOfStream: false);
+        return Encoding.ASCII.GetString(buffer, 0, read);
+    }
+
+    private static Dictionary<string, object?> Claims() => MintedTokens.Claims("somebody", isAdmin: true);
+
+    private static Dictionary<string, object?> Header(string name, object value) =>
+        MintedTokens.Header().With(name, value);
+
+    private static string Unsigned(string algorithm) =>
+        $"{MintedTokens.Encode(MintedTokens.Header(algorithm))}.{MintedTokens.Encode(Claims())}.";
+
+    private static string Critical() => MintedTokens.Sign(
+        Claims(), Header("crit", new[] { "urn:example:ext" }).With("urn:example:ext", true));
+
+    private static string Tampered()
+    {
+        var parts = MintedTokens.Sign(Claims()).Split('.');
+        return $"{parts[0]}.{Base64UrlEncoder.Encode("{}")}.{parts[2]}";
+    }
+}

@@ -1,0 +1,146 @@
+using System.Net.Http.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Rescind.Server.Answers;
+
+namespace Rescind.Tests.Server;
+
+/// <summary>What the settings change in the answers, and what happens to the unexpected.</summary>
+public sealed class PolicyTests
+{
+    [Theory]
+    [InlineData("accept")]
+    [InlineData("refuse")]
+    public async Task A_node_that_is_cut_off_from_its_log_does_as_it_was_told(string policy)
+    {
+        var log = new CutOffLog();
+        await using var server = new ServerUnderTest { Replace = log.PutInto };
+        await server.StartWithAsync(("BLACKLIST_WHEN_UNKNOWN", policy), ("BLACKLIST_FRESHNESS_MS", "100"));
+        var (dead, alive) = (await server.RegisterAsync(), await server.RegisterAsync());
+        (await server.PostAsync("/api/auth/logout", null, dead.Access)).IsSuccess();
+
+        log.CutOff();
+        await server.UntilAsync(() => !server.Services.GetRequiredService<Blacklist>().GetStatus().Fresh);
+
+        (await server.GetAsync("/api/users/profile", dead.Access)).IsRefusal(401, "token_revoked");
+        var read = await server.GetAsync("/api/users/profile", alive.Access);
+        var refreshed = await server.PostAsync("/api/auth/refresh", new { refresh_token = alive.Refresh }, alive.Access);
+        if (policy == "accept")
+        {
+            read.IsSuccess();
+            refreshed.IsSuccess();
+        }
+        else
+        {
+            read.IsRefusal(503, "revocation_unknown");
+            Assert.Equal("1", read.Headers["Retry-After"]);
+            Assert.False(read.Headers.ContainsKey("WWW-Authenticate"));
+            refreshed.IsRefusal(503, "revocation_unknown");
+            (await server.PostAsync(
+                "/api/auth/login", new { email = alive.Email, password = "wrong wrong" }, alive.Access))
+                .IsRefusal(401, "invalid_credentials");
+        }
+    }
+
+    [Fact]
+    public async Task A_revocation_that_nothing_could_keep_is_a_503_and_the_token_goes_on()
+    {
+        var log = new CutOffLog();
+        await using var server = new ServerUnderTest { Replace = log.PutInto };
+        await server.StartWithAsync();
+        var (tokens, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        log.CutOff();
+
+        (await server.PostAsync("/api/auth/logout", null, tokens.Access)).IsRefusal(503, "store_unavailable");
+        (await server.PostAsync("/api/auth/logout-all", null, tokens.Access)).IsRefusal(503, "store_unavailable");
+        (await server.PostAsync("/api/auth/revoke", null, tokens.Access)).IsRefusal(503, "store_unavailable");
+        (await server.PostAsync(
+            "/api/auth/admin/revoke-user-tokens", new { user_id = tokens.UserId, reason = "revoked" }, admin.Access))
+            .IsRefusal(503, "store_unavailable");
+        Assert.Equal(200, await server.ProfileStatusAsync(tokens.Access));
+    }
+
+    [Fact]
+    public async Task Nothing_is_issued_with_a_signing_key_that_is_revoked()
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+        var (tokens, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var kid = MintedTokens.ReadHeader(tokens.Access).GetProperty("kid").GetString();
+        var body = new { target = new { type = "key", value = kid }, reason = "security_incident" };
+
+        (await server.PostAsync("/api/auth/admin/revocations", body, admin.Access)).IsSuccess(201);
+
+        Assert.Equal(401, await server.ProfileStatusAsync(tokens.Access));
+        (await server.PostAsync(
+            "/api/auth/login", new { email = tokens.Email, password = ServerUnderTest.Password }))
+            .IsRefusal(503, "issuing_stopped");
+    }
+
+    [Fact]
+    public async Task A_token_of_an_account_that_is_not_here_has_no_profile()
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+
+        (await server.GetAsync("/api/users/profile", MintedTokens.Sign(MintedTokens.Claims("nobody"))))
+            .IsRefusal(404, "not_found");
+    }
+
+    [Fact]
+    public async Task Only_allowed_origins_get_cors_headers()
+    {
+        await using var server = await ServerUnderTest.StartAsync(("CORS_ORIGINS", "https://app.example.com"));
+
+        Assert.Equal("https://app.example.com", await OriginAsync(server, "https://app.example.com"));
+        Assert.Null(await OriginAsync(server, "https://evil.example.com"));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", 401)]
+    [InlineData("10.9.9.9", 429)]
+    public async Task Forwarded_addresses_count_from_named_proxies_only(string proxy, int sixthAnswer)
+    {
+        await using var server = await ServerUnderTest.StartAsync(("FORWARDED_PROXIES", proxy));
+        var last = 0;
+        for (var i = 0; i < 6; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login");
+            request.Headers.Add("X-Forwarded-For", $"192.0.2.{i}");
+            request.Content = JsonContent.Create(new { email = "victim@example.com", password = "wrong wrong" });
+            using var response = await server.Http.SendAsync(request);
+            last = (int)response.StatusCode;
+        }
+
+        Assert.Equal(sixthAnswer, last);
+    }
+
+    [Fact]
+    public async Task An_unexpected_fault_is_a_500_that_tells_the_caller_nothing_and_the_log_everything()
+    {
+        using var log = new LogLines();
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(log));
+        var context = new DefaultHttpContext();
+        using var body = new MemoryStream();
+        context.Response.Body = body;
+
+        var handler = new FaultHandler(factory.CreateLogger<FaultHandler>());
+        var isHandled = await handler.TryHandleAsync(
+            context, new NotSupportedException("inner workings"), CancellationToken.None);
+
+        Assert.True(isHandled);
+        Assert.Equal(500, context.Response.StatusCode);
+        var text = System.Text.Encoding.UTF8.GetString(body.ToArray());
+        Assert.Contains("internal_error", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("inner workings", text, StringComparison.Ordinal);
+        Assert.Contains(log.Lines, line => line.Contains("inner workings", StringComparison.Ordinal));
+    }
+
+    private static async Task<string?> OriginAsync(ServerUnderTest server, string origin)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Options, "/api/auth/login");
+        request.Headers.Add("Origin", origin);
+        request.Headers.Add("Access-Control-Request-Method", "POST");
+        using var response = await server.Http.SendAsync(request);
+        return response.Headers.TryGetValues("Access-Control-Allow-Origin", out var values) ? values.Single() : null;
+    }
+}
