@@ -162,7 +162,8 @@ internal static class AuthServer
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)
-            .Configure<TimeProvider>((bearer, clock) => BearerScheme.Configure(bearer, settings, clock));
+            .Configure<TimeProvider, Blacklist>((bearer, clock, blacklist) =>
+                BearerScheme.Configure(bearer, settings, clock, blacklist));
         services.AddAuthorizationBuilder().AddPolicy(Caller.AdminPolicy, policy => policy
             .RequireAuthenticatedUser()
             .RequireAssertion(context => Caller.IsAdministrator(context.User)));

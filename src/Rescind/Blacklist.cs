@@ -133,7 +133,8 @@ public sealed class Blacklist
         _revoking.CheckBatch(revocations, _clock.GetUtcNow(), _index.Count);
         var started = _clock.GetTimestamp();
         var (now, logTime) = (_clock.GetUtcNow(), _feed.LogTime);
-        var completed = revocations.Select(one => _revoking.Complete(one, now, logTime, DrawTag())).ToArray();
+        var completed = revocations.Select(one => _revoking.Complete(
+            one, now, logTime, _index.LatestCutoffBefore(one), DrawTag())).ToArray();
         var entries = completed.Select(one => _revoking.Entry(one, now > logTime ? now : logTime)).ToArray();
 
         // Side by side, so that a store which keeps both commits them together.

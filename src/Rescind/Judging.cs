@@ -65,18 +65,20 @@ internal sealed class Judging(
             return "The token ended before revocations that are already forgotten; a clock went back.";
         }
         return token.IssuedAt is { } issued
-            ? DoubtOfDated(issued, expires, lease)
+            ? DoubtOfDated(token, issued, expires, lease)
             : DoubtOfUndated(expires);
     }
 
-    private string? DoubtOfDated(DateTimeOffset issued, DateTimeOffset expires, Lease lease)
+    private string? DoubtOfDated(
+        in TokenFacts token, DateTimeOffset issued, DateTimeOffset expires, Lease lease)
     {
         if (expires - issued > options.LongestTokenLifetime)
         {
             return "The token lives longer than LongestTokenLifetime.";
         }
         var ahead = options.IssuerClockDifference + StampStep;
-        var isAhead = issued > lease.Sent.Wall + ahead && issued > clock.GetUtcNow() + ahead;
+        var isAhead = issued > lease.Sent.Wall + ahead && issued > clock.GetUtcNow() + ahead
+            && issued.ToUnixTimeSeconds() > index.LatestCutoff(token) + 1; // as our issuer stamps it
         return isAhead ? "The token claims to be issued in the future." : null;
     }
 

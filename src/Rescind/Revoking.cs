@@ -82,8 +82,17 @@ internal sealed class Revoking(BlacklistOptions options)
         }
     }
 
-    /// <summary>The revocation with everything set that the blacklist decides.</summary>
-    public Revocation Complete(Revocation revocation, DateTimeOffset now, DateTimeOffset logTime, uint tag)
+    /// <summary>The revocation with everything set that the blacklist decides. A cutoff reaches past the one
+    /// before it: a log-in since then was stamped one second after that, however little time has passed
+    /// (docs/decisions/0012).</summary>
+    /// <param name="revocation">What was asked.</param>
+    /// <param name="now">This node's clock.</param>
+    /// <param name="logTime">The log's clock.</param>
+    /// <param name="steppedOver">The latest cutoff that tokens it must hit may have stepped over, in Unix
+    /// seconds.</param>
+    /// <param name="tag">The tag of a new id.</param>
+    public Revocation Complete(
+        Revocation revocation, DateTimeOffset now, DateTimeOffset logTime, long steppedOver, uint tag)
     {
         var key = TokenKey.Of(revocation.Kind, revocation.Issuer, revocation.Value);
         var id = revocation.Id == default ? new RevocationId(revocation.Kind, key, tag) : revocation.Id;
@@ -93,7 +102,7 @@ internal sealed class Revoking(BlacklistOptions options)
             Id = id,
             MadeAt = now,
             IssuedBefore = hasCutoff
-                ? revocation.IssuedBefore ?? WholeSeconds(logTime + options.IssuerClockDifference)
+                ? revocation.IssuedBefore ?? CutoffAfter(logTime + options.IssuerClockDifference, steppedOver)
                 : null,
         };
     }
@@ -149,8 +158,8 @@ internal sealed class Revoking(BlacklistOptions options)
             ? null
             : "id does not belong to this target.";
 
-    private static DateTimeOffset WholeSeconds(DateTimeOffset time) =>
-        DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds());
+    private static DateTimeOffset CutoffAfter(DateTimeOffset time, long steppedOver) =>
+        DateTimeOffset.FromUnixTimeSeconds(Math.Max(time.ToUnixTimeSeconds(), steppedOver + 1));
 
     private static bool HasLoneSurrogate(string text)
     {

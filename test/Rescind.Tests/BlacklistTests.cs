@@ -61,6 +61,31 @@ public sealed class BlacklistTests
         Assert.Equal(Verdict.Accepted, world.Blacklist.Check(after));
     }
 
+    /// <summary>Found end to end: revoke, log in and revoke again within one second let the log-in between them
+    /// live, because its stamp had stepped over the first cutoff and so over the second.</summary>
+    [Theory]
+    [InlineData(RuleKind.Subject, "user-1", RuleKind.Subject, "user-1")]
+    [InlineData(RuleKind.Client, "app", RuleKind.Subject, "user-1")]
+    [InlineData(RuleKind.Subject, "user-1", RuleKind.Client, "app")]
+    [InlineData(RuleKind.Issuer, Issuer, RuleKind.Subject, "user-1")]
+    [InlineData(RuleKind.Subject, "user-1", RuleKind.Issuer, Issuer)]
+    [InlineData(RuleKind.Client, "app", RuleKind.Issuer, Issuer)]
+    [InlineData(RuleKind.Issuer, Issuer, RuleKind.Issuer, Issuer)]
+    public async Task A_revocation_right_after_a_revocation_hits_the_log_in_between(
+        RuleKind first, string firstValue, RuleKind second, string secondValue)
+    {
+        var world = await TestWorld.LoadedAsync();
+        for (var round = 0; round < 5; round++)
+        {
+            await world.Blacklist.RevokeAsync(Revocation.Of(first, Issuer, firstValue));
+            var earliest = world.Blacklist.EarliestIssueTime(world.Token());
+            var between = world.Token() with { IssuedAt = earliest, AuthenticatedAt = earliest };
+            Assert.Equal(Verdict.Accepted, world.Blacklist.Check(between));
+            await world.Blacklist.RevokeAsync(Revocation.Of(second, Issuer, secondValue));
+            Assert.Equal(Verdict.Revoked, world.Blacklist.Check(between));
+        }
+    }
+
     [Fact]
     public async Task A_refreshed_token_counts_from_its_log_in()
     {

@@ -10,12 +10,13 @@ namespace Rescind.Server.Tokens;
 /// any other application.</summary>
 internal static class BearerScheme
 {
-    public static void Configure(JwtBearerOptions options, ServerSettings settings, TimeProvider clock)
+    public static void Configure(
+        JwtBearerOptions options, ServerSettings settings, TimeProvider clock, Blacklist blacklist)
     {
         options.MapInboundClaims = false;
         options.SaveToken = false;
         options.TimeProvider = clock;
-        options.TokenValidationParameters = TokenRules.Of(settings, clock, TokenKind.Access);
+        options.TokenValidationParameters = TokenRules.Of(settings, clock, blacklist, TokenKind.Access);
         options.TokenHandlers.Clear();
         options.TokenHandlers.Add(new JsonWebTokenHandler
         {

@@ -31,9 +31,12 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
         MaximumTokenSizeInBytes = TokenRules.LongestToken,
     };
 
-    private readonly TokenValidationParameters _access = TokenRules.Of(settings, clock, TokenKind.Access);
-    private readonly TokenValidationParameters _refresh = TokenRules.Of(settings, clock, TokenKind.Refresh);
-    private readonly TokenValidationParameters _any = TokenRules.Of(settings, clock, kind: null);
+    private readonly TokenValidationParameters _access =
+        TokenRules.Of(settings, clock, blacklist, TokenKind.Access);
+    private readonly TokenValidationParameters _refresh =
+        TokenRules.Of(settings, clock, blacklist, TokenKind.Refresh);
+    private readonly TokenValidationParameters _any =
+        TokenRules.Of(settings, clock, blacklist, kind: null);
 
     /// <summary>Reads a token that must be good in every respect.</summary>
     public async ValueTask<Reading> ReadAsync(string raw, TokenKind kind, CancellationToken cancel)

@@ -14,6 +14,7 @@ internal sealed class CutoffTable
     private readonly ConcurrentDictionary<Target, RuleSet> _sets = new();
     private readonly Dictionary<RevocationId, LogEntry> _entries = [];
     private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
+    private readonly long[] _latest = new long[(int)RuleKind.Issuer + 1];
 
     private readonly record struct Target(RuleKind Kind, string Issuer, string Value);
 
@@ -55,6 +56,15 @@ internal sealed class CutoffTable
                 CutoffOf(RuleKind.Key, token.Issuer, token.KeyId),
                 CutoffOf(RuleKind.Issuer, token.Issuer, token.Issuer)));
 
+    /// <summary>The latest cutoff that an issuer may have stepped over with a token that a new rule must hit. A
+    /// subject's tokens step over cutoffs of that subject, of the issuer and of any client; those of a client or
+    /// an issuer over any.</summary>
+    public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
+        Latest(RuleKind.Client),
+        kind == RuleKind.Subject
+            ? Math.Max(CutoffOf(kind, issuer, value), CutoffOf(RuleKind.Issuer, issuer, issuer))
+            : Math.Max(Latest(RuleKind.Subject), Latest(RuleKind.Issuer)));
+
     public IReadOnlyList<Rule> RulesOf(RuleKind kind, string issuer, string? value) =>
         value is not null && _sets.TryGetValue(new Target(kind, issuer, value), out var set)
             ? set.Rules
@@ -70,6 +80,8 @@ internal sealed class CutoffTable
         var target = TargetOf(entry);
         _sets[target] = _sets.GetValueOrDefault(target, RuleSet.None).With(new Rule(entry.Id, entry.Cutoff));
         Tally_NeedsLock(target.Kind, 1);
+        Volatile.Write(
+            ref _latest[(int)target.Kind], Math.Max(_latest[(int)target.Kind], entry.Cutoff));
         return true;
     }
 
@@ -102,6 +114,8 @@ internal sealed class CutoffTable
     public IEnumerable<LogEntry> Entries_NeedsLock() => _entries.Values;
 
     private static Target TargetOf(in LogEntry entry) => new(entry.Id.Kind, entry.Issuer!, entry.Value!);
+
+    private long Latest(RuleKind kind) => Volatile.Read(ref _latest[(int)kind]);
 
     private void Tally_NeedsLock(RuleKind kind, int change) =>
         Volatile.Write(ref _counts[(int)kind], _counts[(int)kind] + change);

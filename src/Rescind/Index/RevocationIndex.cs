@@ -54,6 +54,10 @@ internal sealed class RevocationIndex
     /// </summary>
     public long LatestCutoff(in TokenFacts token) => _cutoffs.LatestFor(token);
 
+    /// <summary>The latest cutoff that a token may have stepped over which a new rule must hit.</summary>
+    public long LatestCutoffBefore(Revocation rule) =>
+        _cutoffs.LatestBefore(rule.Kind, rule.Issuer, rule.Value);
+
     /// <summary>Takes entries of the log, own or read.</summary>
     /// <exception cref="InvalidDataException">An entry's key does not fit its kind.</exception>
     public void Apply(ReadOnlySpan<LogEntry> entries)
