@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+
+namespace Rescind.EndToEnd;
+
+/// <summary>What was answered stays, whatever happens to the process.</summary>
+public sealed class DurabilityTests(ITestOutputHelper output)
+{
+    /// <summary>10 in the ordinary run, 100 by <c>dotnet run build.cs soak kill</c>.</summary>
+    private static readonly int Rounds =
+        int.TryParse(Environment.GetEnvironmentVariable("RESCIND_SOAK_ROUNDS"), out var rounds) ? rounds : 10;
+
+    [Fact]
+    public async Task A_logout_survives_kill_9_right_after_its_answer()
+    {
+        await using var server = await ServerProcess.StartedAsync();
+        var app = new MobileApp(server.Client);
+        var ended = new List<MobileApp.Session>();
+        var lasting = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var session = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+            Assert.Equal(200, await app.ProfileAsync(session.Access));
+            Assert.Equal(200, await app.LogOutAsync(session.Access));
+            await server.KillAsync();
+            ended.Add(session);
+
+            await server.StartAsync();
+            Assert.Equal((401, 401), (await app.ProfileAsync(session.Access), await app.RefreshAsync(session.Refresh)));
+        }
+        foreach (var session in ended)
+        {
+            Assert.Equal(401, await app.ProfileAsync(session.Access));
+        }
+        Assert.Equal(200, await app.ProfileAsync(lasting.Access));
+        output.WriteLine($"{Rounds} rounds of logout, kill -9, start: every token stayed refused");
+    }
+
+    [Fact]
+    public async Task SIGTERM_ends_the_server_in_order_and_loses_nothing_that_was_answered()
+    {
+        await using var server = await ServerProcess.StartedAsync();
+        var app = new MobileApp(server.Client);
+        var sessions = new List<MobileApp.Session>();
+        for (var i = 0; i < 20; i++)
+        {
+            sessions.Add(await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword));
+        }
+        var logouts = sessions.Select(session => TryLogOutAsync(app, session)).ToList();
+        await logouts[0];
+        Assert.Equal(0, await server.StopAsync());
+        var answered = (await Task.WhenAll(logouts)).Zip(sessions).Where(pair => pair.First == 200).ToList();
+
+        await server.StartAsync();
+        Assert.NotEmpty(answered);
+        foreach (var (_, session) in answered)
+        {
+            Assert.Equal(401, await app.ProfileAsync(session.Access));
+        }
+    }
+
+    [Fact]
+    public async Task A_million_live_revocations_are_loaded_within_ten_seconds()
+    {
+        await using var server = new ServerProcess();
+        var jti = Guid.NewGuid().ToString();
+        var token = MobileApp.Minted("somebody", jti);
+        await FillAsync(Path.Combine(server.Data, "rescind.db"), 1_000_000, jti);
+
+        var ready = await server.StartAsync();
+        output.WriteLine($"ready with 1,000,000 live revocations after {ready.TotalSeconds:n2} s");
+        Assert.True(ready < TimeSpan.FromSeconds(10), $"It took {ready}.");
+        var app = new MobileApp(server.Client);
+        Assert.Equal((401, 200), (await app.ValidateAsync(token), await app.ValidateAsync(MobileApp.Minted("somebody", "another"))));
+        var admin = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+        var (_, metrics) = await app.SendAsync(HttpMethod.Get, "/api/auth/admin/blacklist-metrics", admin.Access);
+        var index = metrics.GetProperty("blacklist_metrics");
+        Assert.Equal(1_000_001, index.GetProperty("index_entries").GetInt64());
+        var each = index.GetProperty("index_bytes").GetInt64() / 1_000_001.0;
+        output.WriteLine($"{each:n1} bytes of node memory an entry");
+        Assert.InRange(each, 20, 40);
+    }
+
+    private static async Task<int> TryLogOutAsync(MobileApp app, MobileApp.Session session)
+    {
+        try
+        {
+            return await app.LogOutAsync(session.Access);
+        }
+        catch (HttpRequestException)
+        {
+            return 0; // not answered: the server was already gone
+        }
+    }
+
+    private static async Task FillAsync(string path, int count, string jti)
+    {
+        await using var store = SqliteStore.Open(path);
+        var blacklist = new Blacklist(log: store.Log, records: store.Records);
+        await blacklist.LoadAsync();
+        await blacklist.RevokeAsync(Revocation.OfToken("rescind", jti));
+        var expiry = DateTimeOffset.UtcNow.AddDays(1);
+        var batch = new LogEntry[10_000];
+        for (var made = 0; made < count; made += batch.Length)
+        {
+            for (var i = 0; i < batch.Length; i++)
+            {
+                var bytes = RandomNumberGenerator.GetBytes(16);
+                var key = new UInt128(BitConverter.ToUInt64(bytes), (BitConverter.ToUInt64(bytes, 8) & ~7UL) | (byte)RuleKind.Token);
+                batch[i] = new LogEntry { Id = new RevocationId(RuleKind.Token, key, 1), ExpiresAt = expiry };
+            }
+            await store.Log.AppendAsync(batch, CancellationToken.None);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Rescind.EndToEnd;
+
+/// <summary>A real server process on a free loopback port, ended by its process id. Its folder lives as long as this
+/// object, so that it can be killed and started again.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    public const string Secret = "an end-to-end secret of more than 32 bytes";
+    public const string AdminEmail = "admin@rescind.example";
+    public const string AdminPassword = "the first administrator's password";
+
+    private static readonly string Program = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "../../../../..", "src/Rescind.Server",
+        Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "../../.."), AppContext.BaseDirectory),
+        "Rescind.Server.dll"));
+
+    private readonly Dictionary<string, string?> _settings;
+    private readonly StringBuilder _output = new();
+    private Process? _process;
+
+    public ServerProcess(params (string Name, string? Value)[] settings)
+    {
+        Folder = Directory.CreateTempSubdirectory("rescind-e2e-").FullName;
+        Port = FreePort();
+        _settings = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["RESCIND_DATA"] = Path.Combine(Folder, "data"), ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{Port}",
+            ["ENVIRONMENT"] = "Production", ["JWT_SECRET"] = Secret, ["ADMIN_EMAIL"] = AdminEmail,
+            ["ADMIN_PASSWORD"] = AdminPassword,
+        };
+        foreach (var (name, value) in settings)
+        {
+            _settings[name] = value;
+        }
+        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}"), Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public string Folder { get; }
+
+    public string Data => Path.Combine(Folder, "data");
+
+    public int Port { get; }
+
+    public HttpClient Client { get; }
+
+    /// <summary>All that the process has written so far, over all its starts.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    public static async Task<ServerProcess> StartedAsync(params (string Name, string? Value)[] settings)
+    {
+        var server = new ServerProcess(settings);
+        await server.StartAsync();
+        return server;
+    }
+
+    /// <summary>Starts and waits until it is ready.</summary>
+    /// <returns>How long that took.</returns>
+    public async Task<TimeSpan> StartAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        Launch();
+        while (!await IsReadyAsync())
+        {
+            Assert.False(_process!.HasExited, $"The server ended at its start:\n{Output}");
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), $"Not ready:\n{Output}");
+            await Task.Delay(20);
+        }
+        return Stopwatch.GetElapsedTime(started);
+    }
+
+    /// <summary>Starts a process that is expected to end by itself.</summary>
+    public async Task<int> RunToEndAsync()
+    {
+        Launch();
+        await _process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return _process.ExitCode;
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM, as a service manager sends it.</summary>
+    public async Task<int> StopAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process!.Id.ToString()]);
+        await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await KillAsync();
+        }
+        _process?.Dispose();
+        Client.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private void Launch()
+    {
+        var start = new ProcessStartInfo("dotnet", [Program])
+        {
+            WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (var (name, value) in _settings)
+        {
+            start.Environment[name] = value;
+        }
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => Keep(line.Data);
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_output)
+        {
+            _output.AppendLine(line);
+        }
+    }
+
+    private async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            using var answer = await Client.GetAsync("/health/ready");
+            return answer.StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            // It does not listen yet.
+            return false;
+        }
+    }
+}
