@@ -1,6 +1,7 @@
-// The ready auth server, in two calls over the library's public ones. Reading order of the rooms: Settings (what the
-// operator wrote) → Accounts and Sessions (who logs in) → Tokens (what they get and show) → Revoking and
-// Administration (what ends it) → Answers (what the caller sees) → Operations (what the operator sees).
+// The ready auth server, in two calls over the library's public ones. Reading order of the rooms: Settings
+// (what the operator wrote) → Accounts and Sessions (who logs in) → Tokens (what they get and show) →
+// Revoking and Administration (what ends it) → Answers (what the caller sees) → Operations (what the operator
+// sees).
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
@@ -141,7 +142,8 @@ internal static class AuthServer
         services.AddDbContextFactory<AccountsDb>(db => db.UseSqlite(database.ToString()));
         services.AddSingleton<AccountStore>();
         services.AddSingleton<IPasswordHasher<Account>, PasswordHasher<Account>>();
-        services.Configure<LockoutOptions>(lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
+        services.Configure<LockoutOptions>(
+            lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
         services.AddSingleton<Passwords>();
         services.AddSingleton<FailedLogins>();
         services.AddSingleton<FirstAdministrator>();
@@ -158,7 +160,8 @@ internal static class AuthServer
         services.AddSingleton<OwnTokens>();
         services.AddSingleton<ValidateToken>();
 
-        // Authentication brings data protection, which would keep keys in the user's home; nothing here needs any.
+        // Authentication brings data protection, which would keep keys in the user's home; nothing here needs
+        // any.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJwtBearer();
         services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)

@@ -24,7 +24,8 @@ internal static partial class Log
         "There is no administrator; set ADMIN_EMAIL and ADMIN_PASSWORD and start again")]
     public static partial void NoAdministrator(ILogger logger);
 
-    [LoggerMessage(4200, LogLevel.Warning, "Log-ins for one account failed {Count} times from one address; locked there")]
+    [LoggerMessage(4200, LogLevel.Warning,
+        "Log-ins for one account failed {Count} times from one address; locked there")]
     public static partial void LockedOut(ILogger logger, int count);
 
     [LoggerMessage(4201, LogLevel.Warning, "Password hashing is at its limit of {Waiting} waiting requests")]

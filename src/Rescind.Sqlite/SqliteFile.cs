@@ -109,8 +109,13 @@ internal sealed class SqliteFile : IDisposable
                     folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
             Directory.CreateDirectory(folder);
-            return new FileStream(
-                path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var held = new FileStream(path + ".lock", OwnersAlone());
+            if (!File.Exists(path))
+            {
+                // Made here, so that it and what SQLite keeps beside it belong to this user alone.
+                new FileStream(path, OwnersAlone()).Dispose();
+            }
+            return held;
         }
         catch (UnauthorizedAccessException fault)
         {
@@ -125,6 +130,19 @@ internal sealed class SqliteFile : IDisposable
                 + "another file; several processes share a log through Redis.",
                 fault);
         }
+    }
+
+    private static FileStreamOptions OwnersAlone()
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+        return options;
     }
 
     private SqliteConnection Connect()

@@ -152,9 +152,11 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
             """
             UPDATE meta SET value = max(value, coalesce(
                 (SELECT max(expires) FROM log
-                 WHERE position > @after AND position <= @end AND expires < @now), 0))
+                 WHERE position > @after AND position <= @end
+                     AND expires < @now AND expires <> 4294967295), 0))
             WHERE name = 'horizon';
-            DELETE FROM log WHERE position > @after AND position <= @end AND expires < @now;
+            DELETE FROM log WHERE position > @after AND position <= @end
+                AND expires < @now AND expires <> 4294967295;
             SELECT changes();
             """;
         command.Parameters.AddWithValue("@after", (long)after);

@@ -29,7 +29,8 @@ public sealed record Revocation
     /// <c>iat</c>; not in the future when set by hand.</summary>
     public DateTimeOffset? IssuedBefore { get; init; }
 
-    /// <summary>For token rules, the token's <c>exp</c>, when it is known from the verified token. The
+    /// <summary>For token rules, the token's <c>exp</c>, when it is known from the verified token, however
+    /// far away it lies. The
     /// revocation is kept until then plus <see cref="BlacklistOptions.ClockSkew"/>; without it for
     /// <see cref="BlacklistOptions.LongestTokenLifetime"/>.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }

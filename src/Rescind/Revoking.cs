@@ -129,12 +129,16 @@ internal sealed class Revoking(BlacklistOptions options)
 
     private DateTimeOffset Expiry(Revocation revocation, DateTimeOffset latest) => revocation.Kind switch
     {
-        RuleKind.Token => (revocation.ExpiresAt ?? latest + options.LongestTokenLifetime) + options.ClockSkew,
+        RuleKind.Token => Later(
+            revocation.ExpiresAt ?? latest + options.LongestTokenLifetime, options.ClockSkew),
         RuleKind.Session => latest + options.LongestTokenLifetime + options.ClockSkew,
         RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
             revocation.IssuedBefore!.Value + options.LongestTokenLifetime + options.ClockSkew,
         _ => DateTimeOffset.MaxValue,
     };
+
+    private static DateTimeOffset Later(DateTimeOffset time, TimeSpan by) =>
+        time > DateTimeOffset.MaxValue - by ? DateTimeOffset.MaxValue : time + by;
 
     private string? FaultOfTimes(Revocation revocation, DateTimeOffset now)
     {
@@ -144,10 +148,8 @@ internal sealed class Revoking(BlacklistOptions options)
         {
             return "issued_before must lie between 1970 and now.";
         }
-        var latestExpiry = now + options.LongestTokenLifetime + options.ClockSkew;
-        return revocation.ExpiresAt is { } expiry
-            && (expiry > latestExpiry || expiry < DateTimeOffset.UnixEpoch)
-            ? "expires_at must lie between 1970 and the longest token lifetime from now."
+        return revocation.ExpiresAt < DateTimeOffset.UnixEpoch
+            ? "expires_at must not lie before 1970."
             : null;
     }
 

@@ -72,6 +72,21 @@ public sealed class JudgingTests
     }
 
     [Fact]
+    public async Task A_token_that_lives_longer_than_allowed_stays_revoked_until_it_ends()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var (long_, eternal) = (world.Token("long") with { ExpiresAt = world.Now.AddYears(2) }, world.Token("eternal"));
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "long", long_.ExpiresAt));
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "eternal", DateTimeOffset.MaxValue));
+        world.Clock.Advance(TimeSpan.FromDays(700));
+        await world.Blacklist.CompactAsync();
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(long_));
+        world.Clock.Advance(TimeSpan.FromDays(4000));
+        await world.Blacklist.CompactAsync();
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(eternal));
+    }
+
+    [Fact]
     public async Task A_clock_that_steps_back_does_not_revive_what_was_forgotten()
     {
         var world = await TestWorld.LoadedAsync();

@@ -25,7 +25,7 @@ internal static class LogoutEndpoint
             return new Unauthenticated();
         }
         var now = services.GetRequiredService<Clock>().Now;
-        var rules = presented.SelectMany(facts => Rules(facts, blacklist.Options, now)).Distinct().ToList();
+        var rules = presented.SelectMany(Rules).Distinct().ToList();
         var logger = services.GetRequiredService<ILogger<Guard>>();
         var stored = await StoreCall.TryAsync(
             context, logger, cancel => blacklist.RevokeAsync(rules, cancel));
@@ -34,15 +34,10 @@ internal static class LogoutEndpoint
     }
 
     /// <summary>What ends with the log-out of a token.</summary>
-    public static IEnumerable<Revocation> Rules(
-        TokenFacts facts, BlacklistOptions options, DateTimeOffset now)
+    public static IEnumerable<Revocation> Rules(TokenFacts facts)
     {
         var actor = facts.Subject is { Length: <= 256 } subject ? subject : "";
-        // A token that lives longer than the options allow is never accepted; its revocation takes the
-        // longest expiry there is.
-        var latest = now + options.LongestTokenLifetime;
-        var expiresAt = facts.ExpiresAt > latest ? latest : facts.ExpiresAt;
-        yield return Revocation.OfToken(facts.Issuer, facts.TokenId, expiresAt) with
+        yield return Revocation.OfToken(facts.Issuer, facts.TokenId, facts.ExpiresAt) with
         {
             Reason = Reason, Actor = actor,
         };

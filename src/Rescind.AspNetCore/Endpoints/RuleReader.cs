@@ -38,6 +38,10 @@ internal static class RuleReader
         {
             fields.Add("expires_at", "must lie in the future");
         }
+        if (expiresAt > given.Now + blacklist.Options.LongestTokenLifetime + blacklist.Options.ClockSkew)
+        {
+            fields.Add("expires_at", "must lie within the longest token lifetime from now");
+        }
         if (fields.HasErrors)
         {
             return null;
@@ -45,11 +49,10 @@ internal static class RuleReader
         var revocation = target with
         {
             Reason = reason!, Note = note, Actor = given.Actor, IssuedBefore = issuedBefore,
-            ExpiresAt = expiresAt,
         };
         // A caller's word for the end of a token is checked and then not believed: too early a time would end
         // the revocation before the token. It is kept as for a token whose end is not known.
-        return AddFault(fields, blacklist.Validate(revocation)) ? null : revocation with { ExpiresAt = null };
+        return AddFault(fields, blacklist.Validate(revocation)) ? null : revocation;
     }
 
     /// <summary>The reason, which every revocation and lift must give.</summary>

@@ -41,8 +41,8 @@ internal sealed class Session
     /// <summary>The <c>jti</c> of the one refresh token that still works.</summary>
     public required string RefreshId { get; set; }
 
-    /// <summary>When it was ended; null while it lives. Bookkeeping for people: what refuses its tokens is the
-    /// blacklist.</summary>
+    /// <summary>When it was ended; null while it lives. Bookkeeping for people: what refuses its tokens is
+    /// the blacklist.</summary>
     public DateTime? EndedAt { get; set; }
 
     public string? Address { get; init; }

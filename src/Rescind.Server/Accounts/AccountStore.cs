@@ -1,6 +1,7 @@
-// The way to the accounts database. What it guarantees: writers of this process take turns in one queue instead of
-// busy-waiting in SQLite (whose retry sleeps 150 ms and holds a thread); each write is one transaction. What it
-// trades away: two writes never run at the same time, which in one SQLite file they cannot anyway.
+// The way to the accounts database. What it guarantees: writers of this process take turns in one queue
+// instead of busy-waiting in SQLite (whose retry sleeps 150 ms and holds a thread); each write is one
+// transaction. What it trades away: two writes never run at the same time, which in one SQLite file they
+// cannot anyway.
 using Microsoft.EntityFrameworkCore;
 
 namespace Rescind.Server.Accounts;
@@ -20,8 +21,8 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory) : IDis
         return await read(db);
     }
 
-    /// <summary>Writes in one transaction, which is kept when <paramref name="write"/> returns and undone when it
-    /// throws.</summary>
+    /// <summary>Writes in one transaction, which is kept when <paramref name="write"/> returns and undone
+    /// when it throws.</summary>
     /// <exception cref="TimeoutException">The turn did not come in time.</exception>
     public async Task<T> WriteAsync<T>(Func<AccountsDb, Task<T>> write, CancellationToken cancel)
     {

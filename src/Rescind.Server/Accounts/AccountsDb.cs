@@ -27,7 +27,8 @@ internal sealed class AccountsDb(DbContextOptions<AccountsDb> options) : DbConte
             session.ToTable("sessions");
             session.Property(s => s.Id).HasMaxLength(64);
             session.HasIndex(s => new { s.AccountId, s.EndedAt });
-            session.HasOne<Account>().WithMany().HasForeignKey(s => s.AccountId).OnDelete(DeleteBehavior.Cascade);
+            session.HasOne<Account>().WithMany().HasForeignKey(s => s.AccountId)
+                .OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.Entity<Mark>(mark =>
         {

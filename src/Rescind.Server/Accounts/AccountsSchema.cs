@@ -1,6 +1,7 @@
 // Makes the accounts database, or finds that it is one of ours. What it guarantees: the tables appear in one
-// transaction together with the version number, so a crash leaves either none or all; a file of another version, of
-// another program, or a damaged one stops the start with one line. Migrations come with the second version.
+// transaction together with the version number, so a crash leaves either none or all; a file of another
+// version, of another program, or a damaged one stops the start with one line. Migrations come with the
+// second version.
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Settings;
@@ -22,7 +23,8 @@ internal static class AccountsSchema
         {
             throw new StartRefusedException(
                 $"RESCIND_DATA/{FileName} cannot be used (SQLite error {fault.SqliteErrorCode}: "
-                + $"{Because(fault.SqliteErrorCode)}); repair or restore the file, or move it away to start with no accounts.",
+                + $"{Because(fault.SqliteErrorCode)}); repair or restore the file, or move it away to start "
+                + "with no accounts.",
                 fault);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -37,8 +39,8 @@ internal static class AccountsSchema
     {
         if (!File.Exists(path))
         {
-            // The server opens the file without "create", so that a file that vanished is an outage and not an
-            // empty database; this is the one place that makes it.
+            // The server opens the file without "create", so that a file that vanished is an outage and not
+            // an empty database; this is the one place that makes it.
             await MakeFileAsync(path);
         }
         await db.Database.OpenConnectionAsync(cancel);

@@ -1,7 +1,7 @@
 namespace Rescind.Server.Accounts;
 
-/// <summary>What an e-mail address and a password must look like. Each method gives the sentence for a 400, or null.
-/// </summary>
+/// <summary>What an e-mail address and a password must look like. Each method gives the sentence for a 400,
+/// or null. </summary>
 internal static class Credentials
 {
     public const int LongestEmail = 254;
@@ -26,7 +26,8 @@ internal static class Credentials
         _ => null,
     };
 
-    /// <summary>How addresses are compared: one person must not get two accounts by writing capitals.</summary>
+    /// <summary>How addresses are compared: one person must not get two accounts by writing
+    /// capitals.</summary>
     public static string Normalize(string email) => email.ToUpperInvariant();
 
     // Only a mail proves that an address exists; this refuses what cannot be one.
@@ -36,7 +37,8 @@ internal static class Credentials
         return at > 0
             && at < email.Length - 1
             && email.IndexOf('@', StringComparison.Ordinal) == at
-            && !email.Any(letter => char.IsWhiteSpace(letter) || char.IsControl(letter) || "<>,;:\"()[]\\".Contains(letter))
+            && !email.Any(letter => char.IsWhiteSpace(letter) || char.IsControl(letter)
+                || "<>,;:\"()[]\\".Contains(letter))
             && email[at + 1] != '.'
             && email[^1] != '.'
             && !email.Contains("..", StringComparison.Ordinal);

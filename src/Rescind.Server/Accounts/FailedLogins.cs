@@ -1,7 +1,7 @@
-// Counts failed log-ins. Identity's rule (so many failures, locked for so long) is applied to e-mail *and* address
-// together: a stranger who guesses locks only himself out, never the owner. Across addresses an account only gets
-// slower. Unknown e-mails are counted alike, so the answers do not tell which exist.
-// Limit: so many entries; past it the oldest are forgotten, which lets the guesser of many accounts go on a little.
+// Counts failed log-ins. Identity's rule (so many failures, locked for so long) is applied to e-mail *and*
+// address together: a stranger who guesses locks only himself out, never the owner. Across addresses an
+// account only gets slower. Unknown e-mails are counted alike, so the answers do not tell which exist. Limit:
+// so many entries; past it the oldest are forgotten, which lets the guesser of many accounts go on a little.
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Identity;
@@ -35,7 +35,8 @@ internal sealed class FailedLogins(
         }
     }
 
-    /// <summary>How long this address must wait before it may try this e-mail again; null: it may now.</summary>
+    /// <summary>How long this address must wait before it may try this e-mail again; null: it may
+    /// now.</summary>
     public TimeSpan? LockedFor(string email, IPAddress? address)
     {
         lock (_lock)
@@ -72,7 +73,8 @@ internal sealed class FailedLogins(
         }
     }
 
-    /// <summary>A good log-in clears the failures from its own address; those from elsewhere are not its own.</summary>
+    /// <summary>A good log-in clears the failures from its own address; those from elsewhere are not its
+    /// own.</summary>
     public void Succeeded(string email, IPAddress? address)
     {
         lock (_lock)

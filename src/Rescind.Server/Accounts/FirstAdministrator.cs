@@ -1,6 +1,6 @@
-// The first administrator. What it guarantees: made at most once in the life of a database, also when the account is
-// deleted or demoted later; an account that exists is never promoted, because whoever registered that address first
-// would become administrator.
+// The first administrator. What it guarantees: made at most once in the life of a database, also when the
+// account is deleted or demoted later; an account that exists is never promoted, because whoever registered
+// that address first would become administrator.
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Settings;
@@ -55,7 +55,8 @@ internal sealed class FirstAdministrator(
         return await store.WriteAsync(
             async db =>
             {
-                var isTaken = await db.Accounts.AnyAsync(row => row.NormalizedEmail == account.NormalizedEmail, cancel);
+                var isTaken = await db.Accounts.AnyAsync(
+                    row => row.NormalizedEmail == account.NormalizedEmail, cancel);
                 if (!isTaken)
                 {
                     db.Accounts.Add(account);

@@ -5,11 +5,11 @@ using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;
 
-/// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor, as far as hashing
-/// goes, the time of the answer.</summary>
+/// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor, as far as
+/// hashing goes, the time of the answer.</summary>
 internal sealed class LogIn(
-    AccountStore store, Passwords passwords, FailedLogins failures, SessionBook sessions, ServerSettings settings,
-    TimeProvider clock)
+    AccountStore store, Passwords passwords, FailedLogins failures, SessionBook sessions,
+    ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
     {
@@ -57,7 +57,8 @@ internal sealed class LogIn(
             {
                 if (newHash is not null)
                 {
-                    await db.Accounts.Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash)
+                    await db.Accounts.Where(row => row.Id == account.Id
+                        && row.PasswordHash == account.PasswordHash)
                         .ExecuteUpdateAsync(row => row.SetProperty(it => it.PasswordHash, newHash));
                 }
                 return await sessions.OpenAsync(db, account, Device.Of(context));
@@ -72,7 +73,8 @@ internal sealed class LogIn(
 
     private async Task<Account?> FindAsync(string email, string password, CancellationToken cancel)
     {
-        var isPossible = email.Length <= Credentials.LongestEmail && password.Length <= Credentials.LongestPassword;
+        var isPossible = email.Length <= Credentials.LongestEmail
+            && password.Length <= Credentials.LongestPassword;
         var normalized = isPossible ? Credentials.Normalize(email) : "";
         return await store.ReadAsync(
             db => db.Accounts.SingleOrDefaultAsync(row => row.NormalizedEmail == normalized, cancel), cancel);

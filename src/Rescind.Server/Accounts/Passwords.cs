@@ -1,8 +1,9 @@
-// Password hashing, bounded. Hashing is ASP.NET Core Identity's PasswordHasher (format, iterations and rehash of old
-// ones are its business). UserManager is not used: its lockout belongs to the account alone, so that any stranger
-// could lock an owner out, and it reads the account several times for a log-in.
-// What it guarantees: at most 2 hashes a core at a time and 100 waiting, so a flood of log-ins costs a stated refusal
-// and not everybody's latency; a log-in for an account that does not exist costs the same as for one that does.
+// Password hashing, bounded. Hashing is ASP.NET Core Identity's PasswordHasher (format, iterations and rehash
+// of old ones are its business). UserManager is not used: its lockout belongs to the account alone, so that
+// any stranger could lock an owner out, and it reads the account several times for a log-in. What it
+// guarantees: at most 2 hashes a core at a time and 100 waiting, so a flood of log-ins costs a stated refusal
+// and not everybody's latency; a log-in for an account that does not exist costs the same as for one that
+// does.
 using Microsoft.AspNetCore.Identity;
 
 namespace Rescind.Server.Accounts;
@@ -87,8 +88,8 @@ internal sealed class Passwords : IDisposable
         }
         try
         {
-            // A thread of its own: on the pool, a few hashes of 50 ms would starve every other request for as long
-            // as the pool takes to grow.
+            // A thread of its own: on the pool, a few hashes of 50 ms would starve every other request for as
+            // long as the pool takes to grow.
             return await Task.Factory.StartNew(
                 work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }

@@ -19,7 +19,8 @@ internal sealed record ProfileAnswer : Answer
 /// <summary><c>GET /api/users/profile</c></summary>
 internal sealed class Profile(AccountStore store)
 {
-    private static readonly Refusal Gone = new(404, "not_found", "There is no account of this token's user here.");
+    private static readonly Refusal Gone =
+        new(404, "not_found", "There is no account of this token's user here.");
 
     public async Task<IResult> AnswerAsync(HttpContext context)
     {

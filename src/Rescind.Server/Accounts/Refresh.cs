@@ -11,7 +11,8 @@ internal sealed class RefreshBody
     public string? RefreshToken { get; init; }
 }
 
-/// <summary><c>POST /api/auth/refresh-token</c>: the old refresh token is dead when the new pair is made.</summary>
+/// <summary><c>POST /api/auth/refresh-token</c>: the old refresh token is dead when the new pair is
+/// made.</summary>
 internal sealed class Refresh(OwnTokens tokens, SessionBook sessions, ServerSettings settings)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)

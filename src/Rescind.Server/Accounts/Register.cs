@@ -15,7 +15,8 @@ internal sealed class CredentialsBody
 
 /// <summary><c>POST /api/auth/register</c></summary>
 internal sealed class Register(
-    AccountStore store, Passwords passwords, SessionBook sessions, ServerSettings settings, TimeProvider clock)
+    AccountStore store, Passwords passwords, SessionBook sessions, ServerSettings settings,
+    TimeProvider clock)
 {
     private static readonly Refusal Taken =
         new(409, "conflict", "There is an account with this e-mail address already.");
@@ -29,7 +30,8 @@ internal sealed class Register(
         }
         var normalized = Credentials.Normalize(email!);
         var cancel = context.RequestAborted;
-        if (await store.ReadAsync(db => db.Accounts.AnyAsync(row => row.NormalizedEmail == normalized, cancel), cancel))
+        if (await store.ReadAsync(
+            db => db.Accounts.AnyAsync(row => row.NormalizedEmail == normalized, cancel), cancel))
         {
             return Taken;
         }

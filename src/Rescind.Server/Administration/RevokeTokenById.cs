@@ -27,8 +27,9 @@ internal sealed record RevokeTokenByIdAnswer : RevokingAnswer
     public required string RevokedBy { get; init; }
 }
 
-/// <summary><c>POST /api/auth/admin/revoke-token-by-jti</c>: ends a token that nobody has at hand any more.</summary>
-internal sealed class RevokeTokenById(Revoker revoker, ServerSettings settings)
+/// <summary><c>POST /api/auth/admin/revoke-token-by-jti</c>: ends a token that nobody has at hand any
+/// more.</summary>
+internal sealed class RevokeTokenById(Revoker revoker, ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(RevokeTokenByIdBody body, HttpContext context)
     {
@@ -38,21 +39,20 @@ internal sealed class RevokeTokenById(Revoker revoker, ServerSettings settings)
         }
         var caller = Caller.Of(context);
         var rule = Revocation.OfToken(
-            string.IsNullOrEmpty(body.Issuer) ? settings.Issuer : body.Issuer, body.Jti!, body.ExpiresAt) with
+            string.IsNullOrEmpty(body.Issuer) ? settings.Issuer : body.Issuer, body.Jti!) with
         {
             Reason = body.Reason!,
             Note = string.IsNullOrEmpty(body.Note) ? null : body.Note,
             Actor = Revoker.ActorOf(caller.Subject),
         };
 
-        // The time is checked but not relied on: nobody verified it, and one that is too early would let the token
-        // come back. Without it the revocation is kept as long as any token can live.
-        var wrong = revoker.WrongWith(rule, nameOfValue: "jti");
-        if (wrong is not null)
+        // The time is checked but not relied on: nobody verified it, and one that is too early would let the
+        // token come back. Without it the revocation is kept as long as any token can live.
+        if (WrongTime(body.ExpiresAt) is { } wrong)
         {
             return wrong;
         }
-        var revoked = await revoker.RevokeAsync(rule with { ExpiresAt = null }, nameOfValue: "jti");
+        var revoked = await revoker.RevokeAsync(rule, nameOfValue: "jti");
         if (revoked.Receipt is not { } receipt)
         {
             return revoked.Refusal!;
@@ -65,5 +65,16 @@ internal sealed class RevokeTokenById(Revoker revoker, ServerSettings settings)
             Receipt = ReceiptBody.Of(receipt),
         };
         return TypedResults.Json(answer, statusCode: answer.Status);
+    }
+
+    private Refusal? WrongTime(DateTimeOffset? expiresAt)
+    {
+        var latest = clock.GetUtcNow() + settings.LongestLifetime + TokenRules.ClockSkew;
+        return expiresAt is null || (expiresAt >= DateTimeOffset.UnixEpoch && expiresAt <= latest)
+            ? null
+            : Refusals.Invalidated(new Dictionary<string, string[]>(StringComparer.Ordinal)
+            {
+                ["expires_at"] = ["expires_at must lie between 1970 and the longest token lifetime from now."],
+            });
     }
 }

@@ -8,7 +8,8 @@ using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Administration;
 
-/// <summary>The body of <see cref="RevokeUserTokens"/>; query parameters of the same names do as well.</summary>
+/// <summary>The body of <see cref="RevokeUserTokens"/>; query parameters of the same names do as
+/// well.</summary>
 internal sealed class RevokeUserTokensBody
 {
     public string? UserId { get; init; }
@@ -47,8 +48,8 @@ internal sealed record RevokeUserTokensAnswer : RevokingAnswer
     public required string RevokedBy { get; init; }
 }
 
-/// <summary><c>POST /api/auth/admin/revoke-user-tokens</c>: every token issued to a user so far is dead, whether or not
-/// this server has ever seen it.</summary>
+/// <summary><c>POST /api/auth/admin/revoke-user-tokens</c>: every token issued to a user so far is dead,
+/// whether or not this server has ever seen it.</summary>
 internal sealed class RevokeUserTokens(
     Revoker revoker, SessionBook sessions, AccountStore store, Blacklist blacklist, ServerSettings settings,
     ILogger<RevokeUserTokens> logger)
@@ -73,7 +74,11 @@ internal sealed class RevokeUserTokens(
         {
             return revoked.Refusal!;
         }
+        return await AnswerAsync(user, caller, receipt);
+    }
 
+    private async Task<IResult> AnswerAsync(string user, Caller caller, Receipt receipt)
+    {
         // The blacklist issues from one second after the latest cutoff on.
         var earliest = blacklist.EarliestIssueTime(new TokenFacts
         {

@@ -1,5 +1,6 @@
-// What happens to an exception that a call did not expect. What it guarantees: a bad request stays a 4xx, a database
-// that is away is a 503, and everything else is a 500 that tells the caller nothing and the log everything.
+// What happens to an exception that a call did not expect. What it guarantees: a bad request stays a 4xx, a
+// database that is away is a 503, and everything else is a 500 that tells the caller nothing and the log
+// everything.
 using System.Data.Common;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.Data.Sqlite;

@@ -1,6 +1,7 @@
-// The JSON body of a request as a type of ours. The library reads it (size, media type, UTF-8, well-formed, an object);
-// here it gets its types. What it guarantees: a handler only sees bodies that are right; everything else ends as 413,
-// 415 or 400 with a sentence that names the field and repeats nothing that was sent.
+// The JSON body of a request as a type of ours. The library reads it (size, media type, UTF-8, well-formed,
+// an object); here it gets its types. What it guarantees: a handler only sees bodies that are right;
+// everything else ends as 413, 415 or 400 with a sentence that names the field and repeats nothing that was
+// sent.
 using System.Reflection;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Json;
@@ -35,7 +36,8 @@ internal readonly struct JsonBody<T> : IEndpointParameterMetadataProvider, IRefu
         {
             return new JsonBody<T>(null, body.Fault);
         }
-        var options = context.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions;
+        var options =
+            context.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions;
         try
         {
             return new JsonBody<T>(body.Root.Deserialize<T>(options), null);
@@ -56,7 +58,8 @@ internal readonly struct JsonBody<T> : IEndpointParameterMetadataProvider, IRefu
 internal static class BodyFilter
 {
     /// <summary>Answers for handlers whose body is refused.</summary>
-    public static async ValueTask<object?> Run(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    public static async ValueTask<object?> Run(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         foreach (var argument in context.Arguments)
         {

@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Rescind.Server.Answers;
 
-/// <summary>How the server reads and writes JSON. Strict on types: a number is not a text, and "5" is not a number.
-/// </summary>
+/// <summary>How the server reads and writes JSON. Strict on types: a number is not a text, and "5" is not a
+/// number. </summary>
 internal static class JsonRules
 {
     public static void Apply(JsonSerializerOptions json)

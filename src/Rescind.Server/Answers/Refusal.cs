@@ -1,5 +1,5 @@
-// Every "no" of the server: problem+json (RFC 9457) with a code that programs may rely on and a detail for people.
-// What it guarantees: neither ever repeats a token, a password or a stack trace.
+// Every "no" of the server: problem+json (RFC 9457) with a code that programs may rely on and a detail for
+// people. What it guarantees: neither ever repeats a token, a password or a stack trace.
 using Rescind.AspNetCore;
 
 namespace Rescind.Server.Answers;

@@ -4,7 +4,8 @@ namespace Rescind.Server.Answers;
 internal static class Refusals
 {
     public static readonly Refusal WrongCredentials =
-        new(401, "invalid_credentials", "The e-mail address or the password is wrong.") { Challenge = "Bearer" };
+        new(401, "invalid_credentials",
+            "The e-mail address or the password is wrong.") { Challenge = "Bearer" };
 
     public static readonly Refusal NoToken =
         new(401, "token_missing", "The request needs an access token in the Authorization header.")
@@ -22,7 +23,8 @@ internal static class Refusals
         Token("token_revoked", "The refresh token has been used or its session has ended");
 
     public static readonly Refusal RevocationUnknown =
-        new(503, "revocation_unknown", "This node cannot tell at the moment whether the token has been revoked.")
+        new(503, "revocation_unknown",
+            "This node cannot tell at the moment whether the token has been revoked.")
         {
             RetryAfter = TimeSpan.FromSeconds(1),
         };
@@ -40,7 +42,8 @@ internal static class Refusals
         };
 
     public static readonly Refusal NoIssuing =
-        new(503, "issuing_stopped", "The signing key has been revoked; tokens are issued again with a new key.")
+        new(503, "issuing_stopped",
+            "The signing key has been revoked; tokens are issued again with a new key.")
         {
             RetryAfter = TimeSpan.FromMinutes(1),
         };
@@ -52,7 +55,8 @@ internal static class Refusals
         Invalidated(new Dictionary<string, string[]>(StringComparer.Ordinal) { [field] = [detail] });
 
     public static Refusal Invalidated(IReadOnlyDictionary<string, string[]> errors) =>
-        new(400, "validation_failed", string.Join(' ', errors.SelectMany(field => field.Value))) { Errors = errors };
+        new(400, "validation_failed",
+            string.Join(' ', errors.SelectMany(field => field.Value))) { Errors = errors };
 
     public static Refusal TooManyFailures(TimeSpan wait) =>
         new(429, "rate_limited", "Too many failed log-ins; try again later.") { RetryAfter = wait };
@@ -63,13 +67,16 @@ internal static class Refusals
         401 => NoToken,
         403 => Forbidden,
         404 => new(404, "not_found", "There is nothing at this address."),
-        405 => new(405, "method_not_allowed", "This address does not take this method; see the Allow header."),
-        406 => new(406, "not_acceptable", "The answer cannot be given in a form that the Accept header allows."),
+        405 => new(405, "method_not_allowed",
+            "This address does not take this method; see the Allow header."),
+        406 => new(406, "not_acceptable",
+            "The answer cannot be given in a form that the Accept header allows."),
         413 => new(413, "body_too_large", "The body is larger than this call takes."),
         415 => new(415, "unsupported_media_type", "Send the body as application/json in UTF-8."),
         429 => new(429, "rate_limited", "Too many requests; try again later."),
         503 => StoreUnavailable,
-        >= 500 => new(status, "internal_error", "The server failed to handle the request; its log says more."),
+        >= 500 => new(status, "internal_error",
+            "The server failed to handle the request; its log says more."),
         _ => new(status, "bad_request", "The request cannot be understood."),
     };
 

@@ -1,7 +1,7 @@
 namespace Rescind.Server.Answers;
 
-/// <summary>The headers that every answer carries: nothing is guessed, framed or, under <c>/api</c>, kept in a cache,
-/// because those answers carry tokens or tell about them.</summary>
+/// <summary>The headers that every answer carries: nothing is guessed, framed or, under <c>/api</c>, kept in
+/// a cache, because those answers carry tokens or tell about them.</summary>
 internal static class ResponseHeaders
 {
     public static Task Add(HttpContext context, RequestDelegate next)

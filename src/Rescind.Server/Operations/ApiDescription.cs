@@ -4,8 +4,8 @@ using Microsoft.OpenApi;
 
 namespace Rescind.Server.Operations;
 
-/// <summary>What <c>/openapi/v1.json</c> says beyond the endpoints themselves: the title, and which calls need a bearer
-/// token.</summary>
+/// <summary>What <c>/openapi/v1.json</c> says beyond the endpoints themselves: the title, and which calls
+/// need a bearer token.</summary>
 internal static class ApiDescription
 {
     private const string Bearer = "bearer";
@@ -20,7 +20,8 @@ internal static class ApiDescription
                 Version = typeof(ApiDescription).Assembly.GetName().Version?.ToString(3) ?? "0",
             };
             document.Components ??= new OpenApiComponents();
-            document.Components.SecuritySchemes ??= new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal);
+            document.Components.SecuritySchemes ??=
+                new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal);
             document.Components.SecuritySchemes[Bearer] = new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.Http,

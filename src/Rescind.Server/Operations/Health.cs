@@ -17,8 +17,8 @@ internal static class Liveness
         new("healthy", new Dictionary<string, string>(StringComparer.Ordinal));
 }
 
-/// <summary><c>GET /health/ready</c>. 503 only while the blacklist knows nothing: a node whose accounts database is away
-/// still refuses and revokes, and taking it out of service would help nobody.</summary>
+/// <summary><c>GET /health/ready</c>. 503 only while the blacklist knows nothing: a node whose accounts
+/// database is away still refuses and revokes, and taking it out of service would help nobody.</summary>
 internal sealed class Readiness(HealthCheckService health, Blacklist blacklist)
 {
     public async Task<IResult> AnswerAsync(HttpContext context)
@@ -26,7 +26,8 @@ internal sealed class Readiness(HealthCheckService health, Blacklist blacklist)
         var report = await health.CheckHealthAsync(context.RequestAborted);
         var body = new HealthBody(
             Word(report.Status),
-            report.Entries.ToDictionary(entry => entry.Key, entry => Word(entry.Value.Status), StringComparer.Ordinal));
+            report.Entries.ToDictionary(entry => entry.Key, entry => Word(entry.Value.Status),
+                StringComparer.Ordinal));
         return TypedResults.Json(body, statusCode: blacklist.GetStatus().Loaded ? 200 : 503);
     }
 

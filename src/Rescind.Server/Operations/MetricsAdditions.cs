@@ -3,9 +3,9 @@ using Rescind.Server.Settings;
 
 namespace Rescind.Server.Operations;
 
-/// <summary>What the server knows beyond the library's metrics: its own name, and how our rules count in tokens. A
-/// session rule ends the session's current access and refresh token, a token rule one token (our own calls make those
-/// for access tokens only); cutoffs end tokens that nobody counts.</summary>
+/// <summary>What the server knows beyond the library's metrics: its own name, and how our rules count in
+/// tokens. A session rule ends the session's current access and refresh token, a token rule one token (our
+/// own calls make those for access tokens only); cutoffs end tokens that nobody counts.</summary>
 internal static class MetricsAdditions
 {
     public static void Add(JsonObject answer, ServerSettings settings)
@@ -15,6 +15,7 @@ internal static class MetricsAdditions
         var (tokens, sessions) = (rules["token"]!.GetValue<long>(), rules["session"]!.GetValue<long>());
         metrics["access_tokens_blacklisted"] = tokens + sessions;
         metrics["refresh_tokens_blacklisted"] = sessions;
+        answer["service_health"]!["store"] = "sqlite";
         answer["nodes"]![0]!["id"] = settings.Node;
     }
 }

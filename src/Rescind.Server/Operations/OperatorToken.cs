@@ -5,8 +5,8 @@ using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Operations;
 
-/// <summary>Lets in whoever shows <c>METRICS_TOKEN</c>; what such calls tell is for the operator. The comparison takes
-/// the same time for every guess.</summary>
+/// <summary>Lets in whoever shows <c>METRICS_TOKEN</c>; what such calls tell is for the operator. The
+/// comparison takes the same time for every guess.</summary>
 internal sealed class OperatorToken(string token)
 {
     private readonly byte[] _hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));

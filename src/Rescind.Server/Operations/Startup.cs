@@ -1,5 +1,5 @@
-// What happens before the first request: the files are made or found to be good, and the first administrator exists.
-// Registered before the blacklist's own service, so that a wrong accounts file is told first.
+// What happens before the first request: the files are made or found to be good, and the first administrator
+// exists. Registered before the blacklist's own service, so that a wrong accounts file is told first.
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.EntityFrameworkCore;

@@ -1,7 +1,8 @@
 namespace Rescind.Server.Operations;
 
 /// <summary>The answer of <c>GET /</c>: what this is, and where to go on.</summary>
-internal sealed record Welcome(string Name, string Description, string Version, IReadOnlyDictionary<string, string> Links)
+internal sealed record Welcome(
+    string Name, string Description, string Version, IReadOnlyDictionary<string, string> Links)
 {
     public static readonly Welcome Answer = new(
         "Rescind",

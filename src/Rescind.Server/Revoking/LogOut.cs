@@ -11,9 +11,9 @@ internal sealed record LogOutAnswer : RevokingAnswer
     public required DateTime LoggedOutAt { get; init; }
 }
 
-/// <summary><c>POST /api/auth/logout</c>: ends the session of every genuine token that is shown, in the header or in the
-/// body. Whoever holds a genuine token may end its session, also when its time is over: a client that comes late
-/// still means it.</summary>
+/// <summary><c>POST /api/auth/logout</c>: ends the session of every genuine token that is shown, in the
+/// header or in the body. Whoever holds a genuine token may end its session, also when its time is over: a
+/// client that comes late still means it.</summary>
 internal sealed class LogOut(OwnTokens tokens, Revoker revoker, SessionBook sessions, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)
@@ -28,11 +28,17 @@ internal sealed class LogOut(OwnTokens tokens, Revoker revoker, SessionBook sess
             shown.Add(await tokens.ReadToRevokeAsync(
                 body.RefreshToken, TokenKind.Refresh, context.RequestAborted));
         }
-        var genuine = shown.Where(reading => reading.Refusal is null).Select(reading => reading.Token!).ToList();
+        var genuine = shown.Where(reading => reading.Refusal is null).Select(reading => reading.Token!)
+            .ToList();
         if (genuine.Count == 0)
         {
             return WhyNot(shown);
         }
+        return await EndAsync(genuine);
+    }
+
+    private async Task<IResult> EndAsync(List<OwnToken> genuine)
+    {
         Receipt? receipt = null;
         foreach (var rule in genuine.Select(Rule).DistinctBy(rule => (rule.Kind, rule.Value)))
         {

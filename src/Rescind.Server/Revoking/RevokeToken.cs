@@ -15,8 +15,8 @@ internal sealed class RevokeBody
 /// <summary>The answer of <see cref="RevokeToken"/>.</summary>
 internal sealed record RevokeTokenAnswer : RevokingAnswer;
 
-/// <summary><c>POST /api/auth/revoke</c>: an access token ends alone, a refresh token takes its session with it.
-/// </summary>
+/// <summary><c>POST /api/auth/revoke</c>: an access token ends alone, a refresh token takes its session with
+/// it. </summary>
 internal sealed class RevokeToken(OwnTokens tokens, Revoker revoker, SessionBook sessions)
 {
     public async Task<IResult> AnswerAsync(RevokeBody body, HttpContext context)
@@ -38,11 +38,15 @@ internal sealed class RevokeToken(OwnTokens tokens, Revoker revoker, SessionBook
         {
             return Refusals.Forbidden;
         }
-        var rule = Rule(token) with
+        return await RevokeAsync(Rule(token) with
         {
             Reason = string.IsNullOrEmpty(body.Reason) ? "revoked" : body.Reason,
             Actor = Revoker.ActorOf(caller.Subject),
-        };
+        });
+    }
+
+    private async Task<IResult> RevokeAsync(Revocation rule)
+    {
         var revoked = await revoker.RevokeAsync(rule);
         if (revoked.Receipt is not { } receipt)
         {

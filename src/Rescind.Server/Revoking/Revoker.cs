@@ -5,8 +5,8 @@ namespace Rescind.Server.Revoking;
 /// <summary>The end of a revocation: its receipt, or why it was not made.</summary>
 internal readonly record struct Revoked(Receipt? Receipt, Refusal? Refusal);
 
-/// <summary>The one way by which the server's own calls hand a revocation to the blacklist. It never asks the accounts
-/// database, so revoking works while that is away.</summary>
+/// <summary>The one way by which the server's own calls hand a revocation to the blacklist. It never asks the
+/// accounts database, so revoking works while that is away.</summary>
 internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
 {
     private const int LongestActor = 256;
@@ -47,7 +47,7 @@ internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
         return Refusals.Invalidated(field, field + wrong[end..]);
     }
 
-    /// <summary>A user id as an actor: tokens minted elsewhere may carry one that is longer than an actor may be.
-    /// </summary>
+    /// <summary>A user id as an actor: tokens minted elsewhere may carry one that is longer than an actor may
+    /// be. </summary>
     public static string ActorOf(string subject) => subject[..Math.Min(subject.Length, LongestActor)];
 }

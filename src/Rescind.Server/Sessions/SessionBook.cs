@@ -1,7 +1,7 @@
-// The sessions of the accounts: which device logged in when, and the one refresh token of each that still works.
-// What refuses a token is the blacklist; this book decides only who may refresh, and tells people about devices. So
-// noting the end of a session is best effort (a log line says when it failed), while opening and refreshing fail
-// when the database is away.
+// The sessions of the accounts: which device logged in when, and the one refresh token of each that still
+// works. What refuses a token is the blacklist; this book decides only who may refresh, and tells people
+// about devices. So noting the end of a session is best effort (a log line says when it failed), while
+// opening and refreshing fail when the database is away.
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
@@ -68,8 +68,8 @@ internal sealed class SessionBook(
         return new Opening(account, id, pair, null);
     }
 
-    /// <summary>Exchanges a refresh token for a new pair. Of callers that race with the same token exactly one wins:
-    /// the row is changed on condition that it still names this token.</summary>
+    /// <summary>Exchanges a refresh token for a new pair. Of callers that race with the same token exactly
+    /// one wins: the row is changed on condition that it still names this token.</summary>
     public Task<Opening> RefreshAsync(OwnToken token, CancellationToken cancel) => store.WriteAsync(
         db => RefreshAsync(db, token), cancel);
 
@@ -95,8 +95,8 @@ internal sealed class SessionBook(
             return Opening.Refused(Refusals.Invalid);
         }
 
-        // Read again inside the transaction: a revocation may have come in since the token was checked. One that
-        // comes after this line still hits the new pair, because it keeps sid and auth_time.
+        // Read again inside the transaction: a revocation may have come in since the token was checked. One
+        // that comes after this line still hits the new pair, because it keeps sid and auth_time.
         if (blacklist.Check(token.Facts) == Verdict.Revoked)
         {
             return Opening.Refused(Refusals.Revoked);
@@ -126,11 +126,13 @@ internal sealed class SessionBook(
         {
             return null;
         }
-        var oldest = await live.OrderBy(row => row.CreatedAt).Take(tooMany).Select(row => row.Id).ToListAsync();
+        var oldest = await live.OrderBy(row => row.CreatedAt).Take(tooMany).Select(row => row.Id)
+            .ToListAsync();
         foreach (var id in oldest)
         {
             var ended = await revoker.RevokeAsync(
-                Revocation.OfSession(settings.Issuer, id) with { Reason = "too_many_sessions", Actor = account });
+                Revocation.OfSession(settings.Issuer, id)
+                    with { Reason = "too_many_sessions", Actor = account });
             if (ended.Refusal is not null)
             {
                 return ended.Refusal;

@@ -1,7 +1,7 @@
 namespace Rescind.Server.Settings;
 
-/// <summary>Variables of the contract that this version cannot obey yet. Ignoring one would let an operator believe
-/// that, say, revocations are shared through Redis; so setting one stops the start.</summary>
+/// <summary>Variables of the contract that this version cannot obey yet. Ignoring one would let an operator
+/// believe that, say, revocations are shared through Redis; so setting one stops the start.</summary>
 internal static class AbsentFeatures
 {
     private static readonly (string Variable, string Feature)[] Absent =

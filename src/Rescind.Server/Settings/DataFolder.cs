@@ -1,5 +1,5 @@
-// The folder of the server's files. What it guarantees: a folder and files made here can be read by this user only;
-// a file is either complete or absent, also after a crash.
+// The folder of the server's files. What it guarantees: a folder and files made here can be read by this user
+// only; a file is either complete or absent, also after a crash.
 using System.Security.Cryptography;
 
 namespace Rescind.Server.Settings;
@@ -36,7 +36,8 @@ internal sealed class DataFolder
             or NotSupportedException)
         {
             throw new StartRefusedException(
-                "RESCIND_DATA", $"the folder '{Variables.Shown(path)}' cannot be made ({fault.GetType().Name})",
+                "RESCIND_DATA",
+                $"the folder '{Variables.Shown(path)}' cannot be made ({fault.GetType().Name})",
                 "name a folder that the user of this process may write to");
         }
     }

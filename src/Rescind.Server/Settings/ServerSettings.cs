@@ -6,7 +6,8 @@ namespace Rescind.Server.Settings;
 /// <summary>Everything the server was told, read once at start and never changed.</summary>
 internal sealed record ServerSettings
 {
-    /// <summary>Development forgives: it makes a missing secret and a first administrator by itself.</summary>
+    /// <summary>Development forgives: it makes a missing secret and a first administrator by
+    /// itself.</summary>
     public required bool IsDevelopment { get; init; }
 
     /// <summary>Where to listen; null: the host was told by other means (<c>ASPNETCORE_URLS</c>).</summary>

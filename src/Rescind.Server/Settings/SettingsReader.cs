@@ -1,5 +1,6 @@
-// Turns environment variables (or appsettings.json, same names) into ServerSettings. What it guarantees: the server
-// runs with exactly what the operator wrote, or does not start and says in one line what to write instead.
+// Turns environment variables (or appsettings.json, same names) into ServerSettings. What it guarantees: the
+// server runs with exactly what the operator wrote, or does not start and says in one line what to write
+// instead.
 using System.Net;
 using Rescind.Server.Accounts;
 using Rescind.Server.Tokens;
@@ -37,7 +38,8 @@ internal static class SettingsReader
             AccessLifetime = access,
             RefreshLifetime = refresh,
             LongestLifetime = longest,
-            RefuseWhenUnknown = variables.Word("BLACKLIST_WHEN_UNKNOWN", "accept", "accept", "refuse") == "refuse",
+            RefuseWhenUnknown =
+                variables.Word("BLACKLIST_WHEN_UNKNOWN", "accept", "accept", "refuse") == "refuse",
             WaitFor = variables.Word("BLACKLIST_WAIT", "everywhere", "everywhere", "stored") == "stored"
                 ? ReceiptState.Stored
                 : ReceiptState.Everywhere,
@@ -52,8 +54,8 @@ internal static class SettingsReader
         };
     }
 
-    /// <summary>The environment's name: <c>ENVIRONMENT</c>, which wins because <c>dotnet run</c> sets the other,
-    /// else what the host was told.</summary>
+    /// <summary>The environment's name: <c>ENVIRONMENT</c>, which wins because <c>dotnet run</c> sets the
+    /// other, else what the host was told.</summary>
     public static string EnvironmentName(IConfiguration configuration, string byHost) =>
         new Variables(configuration).Word("ENVIRONMENT", byHost, "Development", "Production");
 
@@ -70,13 +72,15 @@ internal static class SettingsReader
     {
         var port = variables.Text("PORT");
         var number = variables.Number("PORT", 8080, 0, 65_535);
-        var toldOtherwise = variables.Text("urls") ?? variables.Text("http_ports") ?? variables.Text("https_ports");
+        var toldOtherwise = variables.Text("urls") ?? variables.Text("http_ports")
+            ?? variables.Text("https_ports");
         if (toldOtherwise is not null || configuration.GetSection("Kestrel:Endpoints").Exists())
         {
             return null;
         }
 
-        // PORT alone is how hosting platforms ask, and they connect from outside; nobody asked otherwise: loopback.
+        // PORT alone is how hosting platforms ask, and they connect from outside; nobody asked otherwise:
+        // loopback.
         return port is null ? "http://127.0.0.1:8080" : $"http://0.0.0.0:{number}";
     }
 
@@ -84,7 +88,8 @@ internal static class SettingsReader
     {
         var refreshDays = variables.Number("REFRESH_TOKEN_EXPIRE_DAYS", 7, 1, 3650);
         var refresh = TimeSpan.FromDays(refreshDays);
-        var access = TimeSpan.FromMinutes(variables.Number("ACCESS_TOKEN_EXPIRE_MINUTES", 30, 1, 3650 * 24 * 60));
+        var access =
+            TimeSpan.FromMinutes(variables.Number("ACCESS_TOKEN_EXPIRE_MINUTES", 30, 1, 3650 * 24 * 60));
         var longest = TimeSpan.FromDays(
             variables.Number("LONGEST_TOKEN_LIFETIME_DAYS", refreshDays, 1, 3650));
         if (longest < refresh)
@@ -108,7 +113,8 @@ internal static class SettingsReader
             var host = new string([.. Environment.MachineName.Where(char.IsAsciiLetterOrDigit).Take(32)]);
             return $"{(host.Length > 0 ? host : "node")}-{Guid.NewGuid().ToString("n")[..8]}";
         }
-        return name.Length <= LongestNode && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        return name.Length <= LongestNode
+            && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
             ? name
             : throw new StartRefusedException(
                 "RESCIND_NODE", $"'{Variables.Shown(name)}' is not a name",
@@ -121,7 +127,8 @@ internal static class SettingsReader
         return name.Length <= LongestName && !name.Any(char.IsControl)
             ? name
             : throw new StartRefusedException(
-                variable, "it is too long or has control characters", $"write at most {LongestName} characters");
+                variable, "it is too long or has control characters",
+                $"write at most {LongestName} characters");
     }
 
     private static (string? Email, string? Password) FirstAdministrator(Variables variables)
@@ -142,7 +149,8 @@ internal static class SettingsReader
             var (missing, given) = email is null
                 ? ("ADMIN_EMAIL", "ADMIN_PASSWORD")
                 : ("ADMIN_PASSWORD", "ADMIN_EMAIL");
-            throw new StartRefusedException(missing, $"it is missing, and {given} is set", "set both or neither");
+            throw new StartRefusedException(missing, $"it is missing, and {given} is set",
+                "set both or neither");
         }
         return (email, password);
     }

@@ -1,5 +1,6 @@
-// Reads single variables. What it guarantees: an absent or empty variable gives the default, and anything else is
-// either understood or stops the start with a line that names the variable. Values of secrets are never repeated.
+// Reads single variables. What it guarantees: an absent or empty variable gives the default, and anything
+// else is either understood or stops the start with a line that names the variable. Values of secrets are
+// never repeated.
 using System.Globalization;
 
 namespace Rescind.Server.Settings;
@@ -14,8 +15,8 @@ internal sealed class Variables(IConfiguration configuration)
         return string.IsNullOrWhiteSpace(value) ? null : value.Trim();
     }
 
-    /// <summary>A secret, from the variable or from the file that <c>NAME_FILE</c> points to; line ends at the end
-    /// of the file do not count, because editors and <c>echo</c> add them.</summary>
+    /// <summary>A secret, from the variable or from the file that <c>NAME_FILE</c> points to; line ends at
+    /// the end of the file do not count, because editors and <c>echo</c> add them.</summary>
     public string? Secret(string name)
     {
         var path = Text(name + "_FILE");
@@ -32,7 +33,8 @@ internal sealed class Variables(IConfiguration configuration)
         var secret = ReadFile(name + "_FILE", path).TrimEnd('\r', '\n');
         return secret.Length > 0
             ? secret
-            : throw new StartRefusedException(name + "_FILE", "the file is empty", "write the secret into it");
+            : throw new StartRefusedException(name + "_FILE", "the file is empty",
+                "write the secret into it");
     }
 
     /// <summary>The text of the file that a variable names.</summary>
@@ -44,11 +46,13 @@ internal sealed class Variables(IConfiguration configuration)
             if (file.Exists && file.Length > LongestSecretBytes)
             {
                 throw new StartRefusedException(
-                    name, $"the file is larger than {LongestSecretBytes} bytes", "name the file of the secret");
+                    name, $"the file is larger than {LongestSecretBytes} bytes",
+                    "name the file of the secret");
             }
             return File.ReadAllText(path);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception fault) when (
+            fault is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new StartRefusedException(
                 name, $"the file cannot be read ({fault.GetType().Name})",
@@ -70,7 +74,8 @@ internal sealed class Variables(IConfiguration configuration)
                     $"write one, for example {byDefault}");
     }
 
-    /// <summary>One of a few words, compared without regard to case; returns it as it is spelled here.</summary>
+    /// <summary>One of a few words, compared without regard to case; returns it as it is spelled
+    /// here.</summary>
     public string Word(string name, string byDefault, params ReadOnlySpan<string> words)
     {
         if (Text(name) is not { } text)

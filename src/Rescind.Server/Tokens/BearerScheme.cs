@@ -6,8 +6,8 @@ using Rescind.Server.Settings;
 
 namespace Rescind.Server.Tokens;
 
-/// <summary>The standard bearer scheme with our rules and our way to say no. The library's guard wraps it like that of
-/// any other application.</summary>
+/// <summary>The standard bearer scheme with our rules and our way to say no. The library's guard wraps it
+/// like that of any other application.</summary>
 internal static class BearerScheme
 {
     public static void Configure(
@@ -28,7 +28,8 @@ internal static class BearerScheme
             OnChallenge = context =>
             {
                 context.HandleResponse();
-                return WhyNot(context.HttpContext, context.AuthenticateFailure).ExecuteAsync(context.HttpContext);
+                return WhyNot(context.HttpContext, context.AuthenticateFailure)
+                    .ExecuteAsync(context.HttpContext);
             },
             OnForbidden = context => Refusals.Forbidden.ExecuteAsync(context.HttpContext),
         };

@@ -3,8 +3,8 @@ using Rescind.AspNetCore;
 
 namespace Rescind.Server.Tokens;
 
-/// <summary>Who calls, by the access token that the bearer scheme validated. Whether it is an administrator counts from
-/// the token, so that administration works while the database is away.</summary>
+/// <summary>Who calls, by the access token that the bearer scheme validated. Whether it is an administrator
+/// counts from the token, so that administration works while the database is away.</summary>
 internal sealed record Caller(string Subject, bool IsAdmin, TokenFacts Token)
 {
     public const string AdminPolicy = "administrator";

@@ -1,6 +1,6 @@
-// Reads tokens that arrive in bodies, and the bearer token where its time may be over (logout). The bearer scheme
-// reads all others, by the same TokenRules. What it guarantees: what comes out is genuine and has been looked up in
-// the blacklist; everything else is a named refusal.
+// Reads tokens that arrive in bodies, and the bearer token where its time may be over (logout). The bearer
+// scheme reads all others, by the same TokenRules. What it guarantees: what comes out is genuine and has been
+// looked up in the blacklist; everything else is a named refusal.
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.AspNetCore;
@@ -17,7 +17,8 @@ internal sealed record OwnToken(TokenKind Kind, TokenFacts Facts)
 
 /// <summary>A token that was read.</summary>
 /// <param name="Token">The token; null when it is not genuine.</param>
-/// <param name="Refusal">Why it does not count; null when it does. A revoked token may come with both.</param>
+/// <param name="Refusal">Why it does not count; null when it does. A revoked token may come with
+/// both.</param>
 internal readonly record struct Reading(OwnToken? Token, Refusal? Refusal)
 {
     public bool IsRevoked => Refusal == Refusals.Revoked;
@@ -56,8 +57,8 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
         };
     }
 
-    /// <summary>Reads a token that is about to be revoked: its time may be over, and not knowing whether it has been
-    /// revoked already is no reason to keep it alive.</summary>
+    /// <summary>Reads a token that is about to be revoked: its time may be over, and not knowing whether it
+    /// has been revoked already is no reason to keep it alive.</summary>
     /// <param name="raw">The token.</param>
     /// <param name="kind">What it must be; null: either.</param>
     /// <param name="cancel">Gives up.</param>
@@ -81,7 +82,8 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
         if (!result.IsValid)
         {
             return new Reading(
-                null, result.Exception is SecurityTokenExpiredException ? Refusals.Expired : Refusals.Invalid);
+                null,
+                result.Exception is SecurityTokenExpiredException ? Refusals.Expired : Refusals.Invalid);
         }
         var token = (JsonWebToken)result.SecurityToken;
         return TokenRules.KindOf(token) is { } kind && !string.IsNullOrEmpty(token.Subject)

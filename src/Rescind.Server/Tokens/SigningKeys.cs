@@ -1,5 +1,6 @@
-// The keys of our tokens. What it guarantees: a key is as strong as its algorithm asks for; only the algorithms that
-// belong to these keys are ever accepted, so a token cannot choose (no "none", no HMAC with a public key).
+// The keys of our tokens. What it guarantees: a key is as strong as its algorithm asks for; only the
+// algorithms that belong to these keys are ever accepted, so a token cannot choose (no "none", no HMAC with a
+// public key).
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
@@ -8,8 +9,8 @@ using Rescind.Server.Settings;
 namespace Rescind.Server.Tokens;
 
 /// <param name="Signing">Signs new tokens.</param>
-/// <param name="Accepted">Accepted on presented tokens: the signing key, and the previous one during a change.
-/// </param>
+/// <param name="Accepted">Accepted on presented tokens: the signing key, and the previous one during a
+/// change. </param>
 /// <param name="Algorithms">The algorithms of these keys.</param>
 internal sealed record SigningKeys(
     SigningCredentials Signing, IReadOnlyList<SecurityKey> Accepted, IReadOnlyList<string> Algorithms)
@@ -31,11 +32,12 @@ internal sealed record SigningKeys(
             accepted.Add(OfSecret(previous));
             algorithms.Add("HS256");
         }
-        return new SigningKeys(new SigningCredentials(key, algorithm), accepted, [.. algorithms.Distinct(StringComparer.Ordinal)]);
+        return new SigningKeys(new SigningCredentials(key, algorithm), accepted,
+            [.. algorithms.Distinct(StringComparer.Ordinal)]);
     }
 
-    /// <summary>A key id that follows from the key, so that every node and every restart names it alike, and that
-    /// tells no more about the secret than a signed token does.</summary>
+    /// <summary>A key id that follows from the key, so that every node and every restart names it alike, and
+    /// that tells no more about the secret than a signed token does.</summary>
     public static SymmetricSecurityKey OfSecret(string secret)
     {
         var bytes = Encoding.UTF8.GetBytes(secret);
@@ -59,7 +61,8 @@ internal sealed record SigningKeys(
                 + "for example from: openssl rand -base64 48");
         }
         var own = data.ReadOrMakeSecret("jwt-secret", out var made);
-        warnings.Add($"JWT_SECRET: {wrong}; using the one {(made ? "just made" : "kept")} in RESCIND_DATA/jwt-secret. "
+        warnings.Add(
+            $"JWT_SECRET: {wrong}; using the one {(made ? "just made" : "kept")} in RESCIND_DATA/jwt-secret. "
             + "Production does not start like this.");
         return own;
     }

@@ -1,6 +1,6 @@
-// Makes our tokens. What it guarantees: the two tokens of one log-in share sid and auth_time, so that whatever
-// ends one ends both; iat stands after every cutoff that is live for the user, so a log-in right after "revoke all"
-// works at once; auth_time stays that of the log-in, so a refresh cannot outrun a cutoff.
+// Makes our tokens. What it guarantees: the two tokens of one log-in share sid and auth_time, so that
+// whatever ends one ends both; iat stands after every cutoff that is live for the user, so a log-in right
+// after "revoke all" works at once; auth_time stays that of the log-in, so a refresh cannot outrun a cutoff.
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.Server.Accounts;
@@ -10,7 +10,8 @@ namespace Rescind.Server.Tokens;
 
 /// <summary>The two tokens of a log-in or a refresh.</summary>
 internal sealed record TokenPair(
-    string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt, DateTimeOffset IssuedAt);
+    string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt,
+    DateTimeOffset IssuedAt);
 
 internal sealed class TokenIssuer(ServerSettings settings, Blacklist blacklist, TimeProvider clock)
 {

@@ -1,8 +1,9 @@
-// What a token must be to count as ours. One place for the bearer scheme and for tokens in bodies, so that no path is
-// laxer than another. What it guarantees: signed by our key with its algorithm, our issuer and audience, in its
-// time, a plain JWT, without header extensions we do not understand, and of the kind that is asked for. Nor does a
-// token count that could outlive or outrun its revocation: one that lives longer than revocations are kept, or that
-// claims to be issued in the future. The blacklist calls those unknown, and the usual policy lets unknown ones pass.
+// What a token must be to count as ours. One place for the bearer scheme and for tokens in bodies, so that no
+// path is laxer than another. What it guarantees: signed by our key with its algorithm, our issuer and
+// audience, in its time, a plain JWT, without header extensions we do not understand, and of the kind that is
+// asked for. Nor does a token count that could outlive or outrun its revocation: one that lives longer than
+// revocations are kept, or that claims to be issued in the future. The blacklist calls those unknown, and the
+// usual policy lets unknown ones pass.
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.AspNetCore;
@@ -19,7 +20,8 @@ internal static class TokenRules
     /// <summary>How far clocks may differ when <c>exp</c> and <c>nbf</c> are compared.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(5);
 
-    /// <summary>How far ahead <c>iat</c> may lie: our own does by up to three seconds, right after a cutoff.</summary>
+    /// <summary>How far ahead <c>iat</c> may lie: our own does by up to three seconds, right after a
+    /// cutoff.</summary>
     private static readonly TimeSpan LongestAhead = TimeSpan.FromSeconds(3);
 
     public static TokenValidationParameters Of(
@@ -48,11 +50,14 @@ internal static class TokenRules
         return rules;
     }
 
-    /// <summary>The same, for a token whose time may be over. One that is not valid yet stays refused.</summary>
-    public static TokenValidationParameters ExpiredToo(this TokenValidationParameters rules, TimeProvider clock)
+    /// <summary>The same, for a token whose time may be over. One that is not valid yet stays
+    /// refused.</summary>
+    public static TokenValidationParameters ExpiredToo(
+        this TokenValidationParameters rules, TimeProvider clock)
     {
         var lenient = rules.Clone();
-        lenient.LifetimeValidator = (notBefore, expires, _, _) => IsBegun(notBefore, clock) && expires is not null;
+        lenient.LifetimeValidator = (notBefore, expires, _, _) =>
+            IsBegun(notBefore, clock) && expires is not null;
         return lenient;
     }
 
@@ -98,14 +103,17 @@ internal static class TokenRules
             throw new SecurityTokenInvalidTypeException("The header 'typ' is not that of an access token.");
         }
 
-        // RFC 7515, 4.1.11: whoever does not understand every name in crit must refuse the token. We know none.
+        // RFC 7515, 4.1.11: whoever does not understand every name in crit must refuse the token. We know
+        // none.
         if (jwt.TryGetHeaderValue<object>("crit", out _))
         {
-            throw new SecurityTokenInvalidTypeException("The header 'crit' names an extension that is not known.");
+            throw new SecurityTokenInvalidTypeException(
+                "The header 'crit' names an extension that is not known.");
         }
         if (KindOf(jwt) is not { } found || (kind is not null && found != kind))
         {
-            throw new SecurityTokenInvalidTypeException("The claim 'token_type' is not the one that is needed here.");
+            throw new SecurityTokenInvalidTypeException(
+                "The claim 'token_type' is not the one that is needed here.");
         }
         return "JWT";
     }

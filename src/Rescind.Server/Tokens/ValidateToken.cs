@@ -17,8 +17,8 @@ internal sealed record ValidateTokenAnswer : Answer
     public required TokenValidation Validation { get; init; }
 }
 
-/// <summary><c>GET /api/auth/token/validate</c>. Only a token that passed the bearer scheme and the guard gets here, so
-/// a 200 says that it counts.</summary>
+/// <summary><c>GET /api/auth/token/validate</c>. Only a token that passed the bearer scheme and the guard
+/// gets here, so a 200 says that it counts.</summary>
 internal sealed class ValidateToken(TimeProvider clock)
 {
     public IResult Answer(HttpContext context)

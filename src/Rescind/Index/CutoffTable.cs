@@ -56,9 +56,9 @@ internal sealed class CutoffTable
                 CutoffOf(RuleKind.Key, token.Issuer, token.KeyId),
                 CutoffOf(RuleKind.Issuer, token.Issuer, token.Issuer)));
 
-    /// <summary>The latest cutoff that an issuer may have stepped over with a token that a new rule must hit. A
-    /// subject's tokens step over cutoffs of that subject, of the issuer and of any client; those of a client or
-    /// an issuer over any.</summary>
+    /// <summary>The latest cutoff that an issuer may have stepped over with a token that a new rule must hit.
+    /// A subject's tokens step over cutoffs of that subject, of the issuer and of any client; those of a
+    /// client or an issuer over any.</summary>
     public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
         Latest(RuleKind.Client),
         kind == RuleKind.Subject

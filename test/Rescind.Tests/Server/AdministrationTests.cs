@@ -24,7 +24,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         Assert.Equal(200, await server.ProfileStatusAsync(minted));
 
         var reply = await server.PostAsync(
-            RevokeUser, new { user_id = tokens.UserId, reason = "security_incident", note = "ticket 1" }, admin.Access);
+            RevokeUser, new { user_id = tokens.UserId, reason = "security_incident", note = "ticket 1" },
+                admin.Access);
 
         reply.IsSuccess();
         (await server.GetAsync("/api/users/profile", minted)).IsRefusal(401, "token_revoked");
@@ -44,7 +45,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         await server.PostAsync(RevokeUser, new { user_id = tokens.UserId, reason = "revoked" }, admin.Access);
 
         (await server.GetAsync("/api/users/profile", minted)).IsRefusal(401, "token_revoked");
-        (await server.GetAsync("/api/users/profile", MintedTokens.Sign(undated))).IsRefusal(401, "token_revoked");
+        (await server.GetAsync("/api/users/profile", MintedTokens.Sign(undated)))
+            .IsRefusal(401, "token_revoked");
     }
 
     [Fact]
@@ -71,7 +73,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         var (tokens, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
         for (var round = 0; round < 3; round++)
         {
-            (await server.PostAsync(RevokeUser, new { user_id = tokens.UserId, reason = "revoked" }, admin.Access))
+            (await server.PostAsync(RevokeUser, new { user_id = tokens.UserId, reason = "revoked" },
+                admin.Access))
                 .IsSuccess();
             var next = await server.LogInAsync(tokens.Email);
 
@@ -100,7 +103,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         var minted = MintedTokens.Sign(MintedTokens.Claims("user_123"));
         (await server.GetAsync("/api/auth/token/validate", minted)).IsSuccess();
 
-        var reply = await server.PostAsync(RevokeUser, new { user_id = "user_123", reason = "revoked" }, admin.Access);
+        var reply = await server.PostAsync(RevokeUser, new { user_id = "user_123", reason = "revoked" },
+            admin.Access);
 
         reply.IsSuccess();
         Assert.False(reply.Json.GetProperty("known_user").GetBoolean());
@@ -163,7 +167,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
     {
         var tokens = await server.RegisterAsync();
 
-        (await server.SendAsync(new HttpMethod(method), path, null, tokens.Access)).IsRefusal(403, "forbidden");
+        (await server.SendAsync(new HttpMethod(method), path, null, tokens.Access))
+            .IsRefusal(403, "forbidden");
         (await server.SendAsync(new HttpMethod(method), path)).IsRefusal(401, "token_missing");
     }
 
@@ -171,7 +176,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
     public async Task Revocations_are_made_listed_explained_and_lifted()
     {
         var (tokens, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
-        var rule = new { target = new { type = "session", value = tokens.Session }, reason = "suspicious_activity" };
+        var rule = new { target = new { type = "session", value = tokens.Session },
+            reason = "suspicious_activity" };
 
         var made = await server.PostAsync("/api/auth/admin/revocations", rule, admin.Access);
 
@@ -189,7 +195,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         Assert.Contains(admin.UserId, explained.Text, StringComparison.Ordinal);
 
         var lifted = await server.SendAsync(
-            HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", new { reason = "restored" }, admin.Access);
+            HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", new { reason = "restored" },
+                admin.Access);
 
         lifted.IsSuccess();
         Assert.Equal(200, await server.ProfileStatusAsync(tokens.Access));

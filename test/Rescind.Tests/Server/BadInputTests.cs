@@ -3,8 +3,8 @@ using System.Text;
 
 namespace Rescind.Tests.Server;
 
-/// <summary>Bodies and fields that are not what they should be: each gets its 4xx with a reason, and leaves nothing.
-/// </summary>
+/// <summary>Bodies and fields that are not what they should be: each gets its 4xx with a reason, and leaves
+/// nothing. </summary>
 public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
 {
     private const string Register = "/api/auth/register";
@@ -99,7 +99,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
             .IsRefusal(415, "unsupported_media_type");
         (await SendAsync(path, Bytes(Encoding.UTF8.GetBytes(json), mediaType: null)))
             .IsRefusal(415, "unsupported_media_type");
-        var broken = await SendAsync(path, Bytes([.. "{\"email\":\""u8, 0xFF, 0xFE, .. "\"}"u8], "application/json"));
+        var broken =
+            await SendAsync(path, Bytes([.. "{\"email\":\""u8, 0xFF, 0xFE, .. "\"}"u8], "application/json"));
         Assert.Equal(400, broken.Status);
     }
 
@@ -108,7 +109,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
     public async Task A_body_over_its_limit_is_a_413(string path)
     {
         var size = path.EndsWith("/batch", StringComparison.Ordinal) ? 17 << 20 : 1_100_000;
-        var body = Bytes(Encoding.UTF8.GetBytes($$"""{"filler":"{{new string('x', size)}}"}"""), "application/json");
+        var body = Bytes(Encoding.UTF8.GetBytes($$"""{"filler":"{{new string('x', size)}}"}"""),
+            "application/json");
 
         (await SendAsync(path, body)).IsRefusal(413, "body_too_large");
     }
@@ -127,7 +129,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
 
     [Theory]
     [MemberData(nameof(WrongFields))]
-    public async Task A_wrong_field_is_a_400_that_names_it_and_stores_nothing(string path, string body, string field)
+    public async Task A_wrong_field_is_a_400_that_names_it_and_stores_nothing(string path, string body,
+        string field)
     {
         var admin = await server.LogInAsAdminAsync();
         var before = server.LiveRevocations();
@@ -147,7 +150,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
     [Fact]
     public async Task The_reasons_of_the_mobile_app_are_in_the_detail()
     {
-        var tooShort = await server.PostAsync(Register, new { email = server.NewEmail(), password = "short" });
+        var tooShort =
+            await server.PostAsync(Register, new { email = server.NewEmail(), password = "short" });
         var noEmail = await server.PostAsync(Register, new { email = "nowhere", password = "long enough" });
 
         Assert.Contains("Password too short", tooShort.Detail, StringComparison.Ordinal);
@@ -178,7 +182,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
 
     private async Task<Reply> SendAsync(string path, HttpContent body)
     {
-        var token = path.Contains("/admin/", StringComparison.Ordinal) || path.EndsWith("/revoke", StringComparison.Ordinal)
+        var token = path.Contains("/admin/", StringComparison.Ordinal)
+            || path.EndsWith("/revoke", StringComparison.Ordinal)
             ? MintedTokens.Sign(MintedTokens.Claims("operator", isAdmin: true))
             : null;
         return await server.PostAsync(path, body, token);

@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 
 namespace Rescind.Tests.Server;
 
-/// <summary>Many callers at once: nobody gets an error that is not stated, and nobody gets in with a token whose logout
-/// was answered.</summary>
+/// <summary>Many callers at once: nobody gets an error that is not stated, and nobody gets in with a token
+/// whose logout was answered.</summary>
 public sealed class LoadTests
 {
     [Fact]
@@ -22,7 +22,8 @@ public sealed class LoadTests
         Assert.All(replies, reply => Assert.True(
             reply.Status == 200 || reply is { Status: 503, Code: "busy" }, $"{reply.Status}: {reply.Text}"));
         Assert.All(
-            replies.Where(reply => reply.Status == 503), reply => Assert.True(reply.Headers.ContainsKey("Retry-After")));
+            replies.Where(reply => reply.Status == 503),
+                reply => Assert.True(reply.Headers.ContainsKey("Retry-After")));
         Assert.True(replies.Count(reply => reply.Status == 200) >= 100);
         var good = replies.First(reply => reply.Status == 200);
         Assert.Equal(200, await server.ProfileStatusAsync(Tokens.Of(good.Json).Access));
@@ -35,13 +36,15 @@ public sealed class LoadTests
         var sessions = new List<Tokens>();
         for (var i = 0; i < 200; i++)
         {
-            sessions.Add(i % 50 == 0 ? await server.RegisterAsync() : await server.LogInAsync(sessions[i - 1].Email));
+            sessions.Add(i % 50 == 0 ? await server.RegisterAsync()
+                : await server.LogInAsync(sessions[i - 1].Email));
         }
         var loggedOut = new ConcurrentDictionary<int, bool>();
         var mistakes = new ConcurrentQueue<string>();
 
         // 1,800 reads of 200 sessions, and in their midst the 200 logouts.
-        var calls = Enumerable.Range(0, 2_000).Select(i => i % 10 == 9 ? LogOutAsync(i / 10) : ReadAsync(i % 200));
+        var calls = Enumerable.Range(0, 2_000)
+            .Select(i => i % 10 == 9 ? LogOutAsync(i / 10) : ReadAsync(i % 200));
         await Task.WhenAll(calls);
 
         Assert.Empty(mistakes);

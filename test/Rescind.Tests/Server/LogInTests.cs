@@ -41,7 +41,8 @@ public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnd
         Assert.False(access.GetProperty("is_admin").GetBoolean());
         Assert.Equal("user", access.GetProperty("scope").GetString());
         Assert.False(access.GetProperty("jti").ValueEquals(refresh.GetProperty("jti").GetString()));
-        Assert.False(string.IsNullOrEmpty(MintedTokens.ReadHeader(tokens.Access).GetProperty("kid").GetString()));
+        Assert.False(
+            string.IsNullOrEmpty(MintedTokens.ReadHeader(tokens.Access).GetProperty("kid").GetString()));
     }
 
     [Fact]
@@ -79,7 +80,8 @@ public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnd
     {
         var tokens = await server.RegisterAsync();
         var again = await server.PostAsync(
-            "/api/auth/register", new { email = tokens.Email.ToUpperInvariant(), password = "another password" });
+            "/api/auth/register",
+                new { email = tokens.Email.ToUpperInvariant(), password = "another password" });
 
         again.IsRefusal(409, "conflict");
         Assert.Equal(tokens.UserId, (await server.LogInAsync(tokens.Email.ToUpperInvariant())).UserId);
@@ -100,7 +102,8 @@ public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnd
     public async Task Wrong_password_and_unknown_account_are_told_in_the_same_words()
     {
         var tokens = await server.RegisterAsync();
-        var wrong = await server.PostAsync("/api/auth/login", new { email = tokens.Email, password = "wrong wrong" });
+        var wrong = await server.PostAsync("/api/auth/login",
+            new { email = tokens.Email, password = "wrong wrong" });
         var unknown = await server.PostAsync(
             "/api/auth/login", new { email = server.NewEmail(), password = "wrong wrong" });
 
@@ -119,7 +122,8 @@ public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnd
             var failed = await server.PostAsync("/api/auth/login", new { email, password = "wrong wrong" });
             failed.IsRefusal(401, "invalid_credentials");
         }
-        var locked = await server.PostAsync("/api/auth/login", new { email, password = ServerUnderTest.Password });
+        var locked =
+            await server.PostAsync("/api/auth/login", new { email, password = ServerUnderTest.Password });
 
         locked.IsRefusal(429, "rate_limited");
         Assert.InRange(int.Parse(locked.Headers["Retry-After"]), 800, 900);

@@ -6,7 +6,8 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Logout_ends_both_tokens_of_its_session_and_leaves_the_other_session_alone(bool withRefresh)
+    public async Task Logout_ends_both_tokens_of_its_session_and_leaves_the_other_session_alone(
+        bool withRefresh)
     {
         var phone = await server.RegisterAsync();
         var laptop = await server.LogInAsync(phone.Email);
@@ -19,12 +20,15 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
         IsReceipt(reply);
         var refused = await server.GetAsync("/api/users/profile", phone.Access);
         refused.IsRefusal(401, "token_revoked");
-        Assert.Contains("error=\"invalid_token\"", refused.Headers["WWW-Authenticate"], StringComparison.Ordinal);
-        Assert.Contains("The token has been revoked", refused.Headers["WWW-Authenticate"], StringComparison.Ordinal);
+        Assert.Contains("error=\"invalid_token\"", refused.Headers["WWW-Authenticate"],
+            StringComparison.Ordinal);
+        Assert.Contains("The token has been revoked", refused.Headers["WWW-Authenticate"],
+            StringComparison.Ordinal);
         (await server.PostAsync("/api/auth/refresh-token", new { refresh_token = phone.Refresh }))
             .IsRefusal(401, "token_revoked");
         Assert.Equal(200, await server.ProfileStatusAsync(laptop.Access));
-        (await server.PostAsync("/api/auth/refresh-token", new { refresh_token = laptop.Refresh })).IsSuccess();
+        (await server.PostAsync("/api/auth/refresh-token", new { refresh_token = laptop.Refresh }))
+            .IsSuccess();
     }
 
     [Fact]
@@ -54,7 +58,8 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
         var tokens = await server.RegisterAsync();
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         var expired = MintedTokens.Sign(MintedTokens.Claims(tokens.UserId)
-            .With("sid", tokens.Session).With("iat", now - 3600).With("nbf", now - 3600).With("exp", now - 600));
+            .With("sid", tokens.Session).With("iat", now - 3600).With("nbf", now - 3600)
+                .With("exp", now - 600));
         (await server.GetAsync("/api/users/profile", expired)).IsRefusal(401, "token_expired");
 
         (await server.PostAsync("/api/auth/logout", null, expired)).IsSuccess();
@@ -112,7 +117,8 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
     {
         var tokens = await server.RegisterAsync();
 
-        var reply = await server.PostAsync("/api/auth/revoke", new { reason = "suspicious_activity" }, tokens.Access);
+        var reply = await server.PostAsync("/api/auth/revoke", new { reason = "suspicious_activity" },
+            tokens.Access);
 
         reply.IsSuccess();
         IsReceipt(reply);
@@ -127,11 +133,13 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
         var tokens = await server.RegisterAsync();
         var other = await server.LogInAsync(tokens.Email);
 
-        (await server.PostAsync("/api/auth/revoke", new { token = tokens.Refresh }, other.Access)).IsSuccess();
+        (await server.PostAsync("/api/auth/revoke", new { token = tokens.Refresh }, other.Access))
+            .IsSuccess();
 
         Assert.Equal(401, await server.ProfileStatusAsync(tokens.Access));
         Assert.Equal(200, await server.ProfileStatusAsync(other.Access));
-        (await server.PostAsync("/api/auth/revoke", new { token = tokens.Refresh }, other.Access)).IsSuccess();
+        (await server.PostAsync("/api/auth/revoke", new { token = tokens.Refresh }, other.Access))
+            .IsSuccess();
     }
 
     [Fact]

@@ -24,7 +24,8 @@ internal static class MintedTokens
         };
     }
 
-    public static Dictionary<string, object?> Header(string algorithm = "HS256") => new(StringComparer.Ordinal)
+    public static Dictionary<string, object?> Header(string algorithm = "HS256") =>
+        new(StringComparer.Ordinal)
     {
         ["alg"] = algorithm,
         ["typ"] = "JWT",

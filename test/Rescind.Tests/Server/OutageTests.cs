@@ -19,13 +19,15 @@ public sealed class OutageTests
         all.IsSuccess();
         Assert.Equal("Null", all.Json.GetProperty("sessions_revoked").ValueKind.ToString());
         var user = await server.PostAsync(
-            "/api/auth/admin/revoke-user-tokens", new { user_id = third.UserId, reason = "revoked" }, admin.Access);
+            "/api/auth/admin/revoke-user-tokens", new { user_id = third.UserId, reason = "revoked" },
+                admin.Access);
         user.IsSuccess();
         Assert.Equal("Null", user.Json.GetProperty("known_user").ValueKind.ToString());
 
         foreach (var tokens in new[] { first, second, third })
         {
-            (await server.GetAsync("/api/auth/token/validate", tokens.Access)).IsRefusal(401, "token_revoked");
+            (await server.GetAsync("/api/auth/token/validate", tokens.Access))
+                .IsRefusal(401, "token_revoked");
         }
         (await server.GetAsync("/api/auth/token/validate", admin.Access)).IsSuccess();
         Assert.Contains(server.LogEntries, line => line.Contains("[4302]", StringComparison.Ordinal));
@@ -41,8 +43,10 @@ public sealed class OutageTests
         foreach (var reply in new[]
         {
             await server.GetAsync("/api/users/profile", tokens.Access),
-            await server.PostAsync("/api/auth/login", new { email = tokens.Email, password = "whatever it is" }),
-            await server.PostAsync("/api/auth/register", new { email = "new@example.com", password = "long enough" }),
+            await server.PostAsync("/api/auth/login",
+                new { email = tokens.Email, password = "whatever it is" }),
+            await server.PostAsync("/api/auth/register",
+                new { email = "new@example.com", password = "long enough" }),
             await server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh }),
         })
         {
@@ -84,6 +88,7 @@ public sealed class OutageTests
         SqliteConnection.ClearAllPools();
         var files = Directory.GetFiles(server.Data, "accounts.db*").Select(Path.GetFileName).ToList();
         files.ForEach(name => File.Move(Path.Combine(server.Data, name!), Path.Combine(folder, name!)));
-        return () => files.ForEach(name => File.Move(Path.Combine(folder, name!), Path.Combine(server.Data, name!)));
+        return () =>
+            files.ForEach(name => File.Move(Path.Combine(folder, name!), Path.Combine(server.Data, name!)));
     }
 }

@@ -24,7 +24,8 @@ public sealed class PasswordTests
 
         Assert.Null(await passwords.HashAsync(NewAccount(), "password", CancellationToken.None));
         Assert.Equal(
-            PasswordVerdict.Busy, await passwords.VerifyAsync(NewAccount(), "password", CancellationToken.None));
+            PasswordVerdict.Busy,
+                await passwords.VerifyAsync(NewAccount(), "password", CancellationToken.None));
 
         hasher.Go();
         Assert.All(await Task.WhenAll(running), Assert.NotNull);
@@ -163,7 +164,8 @@ public sealed class PasswordTests
         {
             var running = Interlocked.Increment(ref _running);
             int most;
-            while (running > (most = MostAtOnce) && Interlocked.CompareExchange(ref _most, running, most) != most)
+            while (running > (most = MostAtOnce)
+                && Interlocked.CompareExchange(ref _most, running, most) != most)
             {
             }
             _go.Wait(TimeSpan.FromMinutes(1));

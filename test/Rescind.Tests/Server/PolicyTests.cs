@@ -25,7 +25,8 @@ public sealed class PolicyTests
 
         (await server.GetAsync("/api/users/profile", dead.Access)).IsRefusal(401, "token_revoked");
         var read = await server.GetAsync("/api/users/profile", alive.Access);
-        var refreshed = await server.PostAsync("/api/auth/refresh", new { refresh_token = alive.Refresh }, alive.Access);
+        var refreshed =
+            await server.PostAsync("/api/auth/refresh", new { refresh_token = alive.Refresh }, alive.Access);
         if (policy == "accept")
         {
             read.IsSuccess();
@@ -53,10 +54,12 @@ public sealed class PolicyTests
         log.CutOff();
 
         (await server.PostAsync("/api/auth/logout", null, tokens.Access)).IsRefusal(503, "store_unavailable");
-        (await server.PostAsync("/api/auth/logout-all", null, tokens.Access)).IsRefusal(503, "store_unavailable");
+        (await server.PostAsync("/api/auth/logout-all", null, tokens.Access))
+            .IsRefusal(503, "store_unavailable");
         (await server.PostAsync("/api/auth/revoke", null, tokens.Access)).IsRefusal(503, "store_unavailable");
         (await server.PostAsync(
-            "/api/auth/admin/revoke-user-tokens", new { user_id = tokens.UserId, reason = "revoked" }, admin.Access))
+            "/api/auth/admin/revoke-user-tokens", new { user_id = tokens.UserId, reason = "revoked" },
+                admin.Access))
             .IsRefusal(503, "store_unavailable");
         Assert.Equal(200, await server.ProfileStatusAsync(tokens.Access));
     }
@@ -89,7 +92,8 @@ public sealed class PolicyTests
     [Fact]
     public async Task Only_allowed_origins_get_cors_headers()
     {
-        await using var server = await ServerUnderTest.StartAsync(("CORS_ORIGINS", "https://app.example.com"));
+        await using var server =
+            await ServerUnderTest.StartAsync(("CORS_ORIGINS", "https://app.example.com"));
 
         Assert.Equal("https://app.example.com", await OriginAsync(server, "https://app.example.com"));
         Assert.Null(await OriginAsync(server, "https://evil.example.com"));
@@ -106,7 +110,8 @@ public sealed class PolicyTests
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login");
             request.Headers.Add("X-Forwarded-For", $"192.0.2.{i}");
-            request.Content = JsonContent.Create(new { email = "victim@example.com", password = "wrong wrong" });
+            request.Content =
+                JsonContent.Create(new { email = "victim@example.com", password = "wrong wrong" });
             using var response = await server.Http.SendAsync(request);
             last = (int)response.StatusCode;
         }
@@ -141,6 +146,7 @@ public sealed class PolicyTests
         request.Headers.Add("Origin", origin);
         request.Headers.Add("Access-Control-Request-Method", "POST");
         using var response = await server.Http.SendAsync(request);
-        return response.Headers.TryGetValues("Access-Control-Allow-Origin", out var values) ? values.Single() : null;
+        return response.Headers.TryGetValues("Access-Control-Allow-Origin", out var values) ? values.Single()
+            : null;
     }
 }

@@ -112,14 +112,16 @@ public sealed class RefreshTests(ServerUnderTest server) : IClassFixture<ServerU
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Access }))
             .IsRefusal(401, "token_invalid");
         (await server.GetAsync("/api/users/profile", tokens.Refresh)).IsRefusal(401, "token_invalid");
-        (await server.PostAsync("/api/auth/logout-all", null, tokens.Refresh)).IsRefusal(401, "token_invalid");
+        (await server.PostAsync("/api/auth/logout-all", null, tokens.Refresh))
+            .IsRefusal(401, "token_invalid");
     }
 
     [Fact]
     public async Task A_refresh_token_of_a_session_that_is_not_ours_does_not_work()
     {
         var tokens = await server.RegisterAsync();
-        var claims = MintedTokens.Claims(tokens.UserId).With("token_type", "refresh_token").With("jti", "any");
+        var claims = MintedTokens.Claims(tokens.UserId).With("token_type", "refresh_token")
+            .With("jti", "any");
 
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = MintedTokens.Sign(claims) }))
             .IsRefusal(401, "token_invalid");

@@ -22,7 +22,8 @@ public sealed class SecrecyTests
         await server.PostAsync("/api/auth/revoke", null, tokens.Access);
         await server.PostAsync("/api/auth/logout", null, refreshed.Access);
         await server.PostAsync(
-            "/api/auth/admin/revoke-user-tokens", new { user_id = tokens.UserId, reason = "revoked" }, admin.Access);
+            "/api/auth/admin/revoke-user-tokens", new { user_id = tokens.UserId, reason = "revoked" },
+                admin.Access);
         await server.GetAsync("/api/users/profile", refreshed.Access);
 
         var log = string.Join('\n', server.LogEntries);
@@ -30,7 +31,8 @@ public sealed class SecrecyTests
         Assert.NotEmpty(log);
         foreach (var secret in new[]
         {
-            Wrong, ServerUnderTest.Password, ServerUnderTest.Secret, "@secret.example", ServerUnderTest.AdminEmail,
+            Wrong, ServerUnderTest.Password, ServerUnderTest.Secret, "@secret.example",
+                ServerUnderTest.AdminEmail,
             tokens.Session, MintedTokens.Read(tokens.Access).GetProperty("jti").GetString()!,
             Signature(tokens.Access), Signature(tokens.Refresh), Signature(refreshed.Refresh), "eyJ",
         })
@@ -45,9 +47,11 @@ public sealed class SecrecyTests
         await using var server = await ServerUnderTest.StartAsync();
         var replies = new[]
         {
-            await server.PostAsync("/api/auth/login", new { email = "x@example.com", password = "hush-hush" }),
+            await server.PostAsync("/api/auth/login",
+                new { email = "x@example.com", password = "hush-hush" }),
             await server.PostAsync("/api/auth/register", new { email = "x", password = "hush-hush" }),
-            await server.PostAsync("/api/auth/register", new { email = "x@y.example", password = new[] { "hush-hush" } }),
+            await server.PostAsync("/api/auth/register",
+                new { email = "x@y.example", password = new[] { "hush-hush" } }),
             await server.PostAsync("/api/auth/refresh", new { refresh_token = "hush-hush" }),
             await server.PostAsync("/api/auth/logout", new { refresh_token = "hush-hush" }, "hush-hush"),
             await server.GetAsync("/api/users/profile", "hush-hush"),

@@ -13,8 +13,8 @@ using Rescind.Server;
 
 namespace Rescind.Tests.Server;
 
-/// <summary>The whole server, as Program.cs makes it, on a free port with a data folder of its own. Passwords are hashed
-/// with few iterations, through the standard option, so that tests are fast.</summary>
+/// <summary>The whole server, as Program.cs makes it, on a free port with a data folder of its own. Passwords
+/// are hashed with few iterations, through the standard option, so that tests are fast.</summary>
 public sealed class ServerUnderTest : IAsyncLifetime
 {
     public const string Secret = "a secret of the tests, longer than 32 bytes";
@@ -78,7 +78,8 @@ public sealed class ServerUnderTest : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var environment = _settings.GetValueOrDefault("ENVIRONMENT") ?? "Production";
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment });
+        var builder =
+            WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.Configuration.AddInMemoryCollection(_settings);
         builder.AddAuthServer();
         builder.Logging.ClearProviders().AddProvider(_log);
@@ -90,7 +91,8 @@ public sealed class ServerUnderTest : IAsyncLifetime
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
         Address = new Uri(addresses.Addresses.Single());
         Http.Dispose();
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = Address };
+        Http = new HttpClient(
+            new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = Address };
     }
 
     /// <summary>Stops the server and starts it again on the same files.</summary>
@@ -146,7 +148,8 @@ public sealed class ServerUnderTest : IAsyncLifetime
         return await Reply.OfAsync(response);
     }
 
-    public Task<Reply> GetAsync(string path, string? token = null) => SendAsync(HttpMethod.Get, path, null, token);
+    public Task<Reply> GetAsync(string path, string? token = null) =>
+        SendAsync(HttpMethod.Get, path, null, token);
 
     public Task<Reply> PostAsync(string path, object? body = null, string? token = null) =>
         SendAsync(HttpMethod.Post, path, body, token);
@@ -202,7 +205,8 @@ public sealed record Tokens(string Access, string Refresh, string Session, strin
 }
 
 /// <summary>An answer of the server, read to its end.</summary>
-public sealed record Reply(int Status, string Text, string? MediaType, IReadOnlyDictionary<string, string> Headers)
+public sealed record Reply(int Status, string Text, string? MediaType, IReadOnlyDictionary<string,
+    string> Headers)
 {
     public JsonElement Json => JsonElement.Parse(Text);
 
@@ -213,7 +217,8 @@ public sealed record Reply(int Status, string Text, string? MediaType, IReadOnly
     public static async Task<Reply> OfAsync(HttpResponseMessage response)
     {
         var headers = response.Headers.Concat(response.Content.Headers).ToDictionary(
-            header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
+            header => header.Key, header => string.Join(", ", header.Value),
+                StringComparer.OrdinalIgnoreCase);
         return new Reply(
             (int)response.StatusCode, await response.Content.ReadAsStringAsync(),
             response.Content.Headers.ContentType?.MediaType, headers);

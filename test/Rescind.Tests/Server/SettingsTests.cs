@@ -54,12 +54,14 @@ public sealed class SettingsTests : IDisposable
     [MemberData(nameof(WrongValues))]
     public void A_wrong_value_is_refused_in_one_line_that_names_the_variable(string name, string value)
     {
-        var algorithm = name == "JWT_PRIVATE_KEY_FILE" ? ("ALGORITHM", "RS256") : ("RESCIND_NODE", null as string);
+        var algorithm = name == "JWT_PRIVATE_KEY_FILE" ? ("ALGORITHM", "RS256")
+            : ("RESCIND_NODE", null as string);
         var refused = Assert.Throws<StartRefusedException>(() => Read(algorithm, (name, value)));
 
         Assert.StartsWith(name, refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refused.Message);
-        if (name.Contains("SECRET", StringComparison.Ordinal) || name.Contains("PASSWORD", StringComparison.Ordinal))
+        if (name.Contains("SECRET", StringComparison.Ordinal)
+            || name.Contains("PASSWORD", StringComparison.Ordinal))
         {
             Assert.DoesNotContain(value, refused.Message, StringComparison.Ordinal);
         }
@@ -87,8 +89,10 @@ public sealed class SettingsTests : IDisposable
     {
         var settings = Read(
             ("PORT", "9090"), ("RESCIND_NODE", "node-7"), ("JWT_ISSUER", "https://id.example.com"),
-            ("JWT_AUDIENCE", "shop"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"), ("REFRESH_TOKEN_EXPIRE_DAYS", "30"),
-            ("BLACKLIST_WHEN_UNKNOWN", "Refuse"), ("BLACKLIST_WAIT", "stored"), ("BLACKLIST_FRESHNESS_MS", "250"),
+            ("JWT_AUDIENCE", "shop"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
+                ("REFRESH_TOKEN_EXPIRE_DAYS", "30"),
+            ("BLACKLIST_WHEN_UNKNOWN", "Refuse"), ("BLACKLIST_WAIT", "stored"),
+                ("BLACKLIST_FRESHNESS_MS", "250"),
             ("LONGEST_TOKEN_LIFETIME_DAYS", "60"), ("FORWARDED_PROXIES", "10.0.0.0/8, ::1"),
             ("CORS_ORIGINS", "https://a.example.com,http://localhost:3000"), ("REDIS_REQUIRED", "false"));
 
@@ -140,7 +144,8 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public async Task The_process_ends_with_one_line_and_no_stack_trace()
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Rescind.Server.dll")])
+        var start =
+            new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Rescind.Server.dll")])
         {
             UseShellExecute = false,
             RedirectStandardError = true,
@@ -150,7 +155,8 @@ public sealed class SettingsTests : IDisposable
         start.Environment["ENVIRONMENT"] = "Production";
         start.Environment["JWT_SECRET"] = "too short to be safe";
         using var process = Process.Start(start)!;
-        var (error, output) = (process.StandardError.ReadToEndAsync(), process.StandardOutput.ReadToEndAsync());
+        var (error, output) =
+            (process.StandardError.ReadToEndAsync(), process.StandardOutput.ReadToEndAsync());
         await process.WaitForExitAsync();
 
         Assert.NotEqual(0, process.ExitCode);
@@ -173,6 +179,7 @@ public sealed class SettingsTests : IDisposable
             values[name] = value;
         }
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(values).Build();
-        return SettingsReader.Read(configuration, SettingsReader.EnvironmentName(configuration, "Production"));
+        return SettingsReader.Read(configuration,
+            SettingsReader.EnvironmentName(configuration, "Production"));
     }
 }

@@ -13,7 +13,8 @@ public sealed class StartTests
     public async Task Development_makes_a_local_administrator_whose_password_is_in_a_file_of_its_own()
     {
         await using var server = await ServerUnderTest.StartAsync(
-            ("ENVIRONMENT", "Development"), ("JWT_SECRET", null), ("ADMIN_EMAIL", null), ("ADMIN_PASSWORD", null));
+            ("ENVIRONMENT", "Development"), ("JWT_SECRET", null), ("ADMIN_EMAIL", null),
+                ("ADMIN_PASSWORD", null));
         var file = Path.Combine(server.Data, "initial-admin");
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
@@ -30,7 +31,8 @@ public sealed class StartTests
     [Fact]
     public async Task Production_makes_no_administrator_unless_told_to_and_never_promotes_an_account()
     {
-        await using var server = await ServerUnderTest.StartAsync(("ADMIN_EMAIL", null), ("ADMIN_PASSWORD", null));
+        await using var server =
+            await ServerUnderTest.StartAsync(("ADMIN_EMAIL", null), ("ADMIN_PASSWORD", null));
         Assert.Contains(server.LogEntries, line => line.Contains("[4103]", StringComparison.Ordinal));
         Assert.False(File.Exists(Path.Combine(server.Data, "initial-admin")));
         await server.RegisterAsync(ServerUnderTest.AdminEmail);
@@ -39,7 +41,8 @@ public sealed class StartTests
             ("ADMIN_EMAIL", ServerUnderTest.AdminEmail), ("ADMIN_PASSWORD", "another password"));
 
         var account = await server.LogInAsync(ServerUnderTest.AdminEmail);
-        (await server.GetAsync("/api/auth/admin/blacklist-metrics", account.Access)).IsRefusal(403, "forbidden");
+        (await server.GetAsync("/api/auth/admin/blacklist-metrics", account.Access))
+            .IsRefusal(403, "forbidden");
         Assert.Contains(server.LogEntries, line => line.Contains("[4102]", StringComparison.Ordinal));
     }
 
@@ -67,7 +70,8 @@ public sealed class StartTests
             "Token blacklist service initialized successfully", StringComparison.Ordinal));
         Assert.Contains(server.LogEntries, line => line.Contains(
             "Blacklist service health check passed", StringComparison.Ordinal));
-        Assert.Equal("healthy", (await server.GetAsync("/health/live")).Json.GetProperty("status").GetString());
+        Assert.Equal("healthy", (await server.GetAsync("/health/live")).Json.GetProperty("status")
+            .GetString());
         var ready = await server.GetAsync("/health/ready");
         Assert.Equal(200, ready.Status);
         Assert.Equal("healthy", ready.Json.GetProperty("status").GetString());
@@ -101,7 +105,8 @@ public sealed class StartTests
         }
         await using var closed = await ServerUnderTest.StartAsync();
         (await closed.GetAsync("/openapi/v1.json")).IsRefusal(404, "not_found");
-        await using var guarded = await ServerUnderTest.StartAsync(("METRICS_TOKEN", "a token of the operator"));
+        await using var guarded =
+            await ServerUnderTest.StartAsync(("METRICS_TOKEN", "a token of the operator"));
         (await guarded.GetAsync("/openapi/v1.json")).IsRefusal(401, "token_missing");
         (await guarded.GetAsync("/openapi/v1.json", "a guess")).IsRefusal(401, "token_invalid");
         Assert.Equal(200, (await guarded.GetAsync("/openapi/v1.json", "a token of the operator")).Status);
@@ -143,14 +148,16 @@ public sealed class StartTests
         var path = Path.Combine(folder, "accounts.db");
         if (what == "rubbish")
         {
-            await File.WriteAllTextAsync(path, string.Concat(Enumerable.Repeat("this is no database. ", 500)));
+            await File.WriteAllTextAsync(path,
+                string.Concat(Enumerable.Repeat("this is no database. ", 500)));
         }
         else
         {
             await using var connection = new SqliteConnection($"Data Source={path};Pooling=false");
             await connection.OpenAsync();
             await using var command = connection.CreateCommand();
-            command.CommandText = what == "newer" ? "PRAGMA user_version=99" : "CREATE TABLE other (id INTEGER)";
+            command.CommandText = what == "newer" ? "PRAGMA user_version=99"
+                : "CREATE TABLE other (id INTEGER)";
             await command.ExecuteNonQueryAsync();
         }
 
