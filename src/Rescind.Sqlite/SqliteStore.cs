@@ -1,3 +1,5 @@
+using Microsoft.Data.Sqlite;
+
 namespace Rescind;
 
 /// <summary>A log and its records in one SQLite file. For programs without dependency injection; with it,
@@ -11,8 +13,8 @@ public sealed class SqliteStore : IAsyncDisposable
     {
         _file = file;
         _commits = new GroupCommit(file);
-        Log = new SqliteRevocationLog(file, _commits, clock);
         Records = new SqliteRecords(file, _commits);
+        Log = new SqliteRevocationLog(file, _commits, clock);
     }
 
     /// <summary>The revocations.</summary>
@@ -30,8 +32,22 @@ public sealed class SqliteStore : IAsyncDisposable
     public static SqliteStore Open(string path, TimeProvider? clock = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new SqliteStore(SqliteFile.Open(path), clock ?? TimeProvider.System);
+        var file = SqliteFile.Open(path);
+        try
+        {
+            return new SqliteStore(file, clock ?? TimeProvider.System);
+        }
+        catch (SqliteException fault)
+        {
+            file.Dispose();
+            throw SqliteFile.Explained(file.Path, fault);
+        }
     }
+
+    /// <summary>Lets the file grow no further than this; how a full disk looks to SQLite.</summary>
+    internal async ValueTask LimitPagesAsync(int pages) =>
+        await _commits.DoAsync(
+            connection => SqliteFile.Number(connection, $"PRAGMA max_page_count={pages}"), CancellationToken.None);
 
     /// <summary>Commits what was accepted, then closes the file.</summary>
     public async ValueTask DisposeAsync()

@@ -74,7 +74,7 @@ internal sealed class RevokeTokenById(Revoker revoker, ServerSettings settings, 
             ? null
             : Refusals.Invalidated(new Dictionary<string, string[]>(StringComparer.Ordinal)
             {
-                ["expires_at"] = ["expires_at must lie between 1970 and the longest token lifetime from now."],
+                ["expires_at"] = ["expires_at must lie within the longest token lifetime from now."],
             });
     }
 }
