@@ -47,7 +47,8 @@ public sealed class SqliteStore : IAsyncDisposable
     /// <summary>Lets the file grow no further than this; how a full disk looks to SQLite.</summary>
     internal async ValueTask LimitPagesAsync(int pages) =>
         await _commits.DoAsync(
-            connection => SqliteFile.Number(connection, $"PRAGMA max_page_count={pages}"), CancellationToken.None);
+            connection => SqliteFile.Number(connection, $"PRAGMA max_page_count={pages}"),
+            CancellationToken.None);
 
     /// <summary>Commits what was accepted, then closes the file.</summary>
     public async ValueTask DisposeAsync()

@@ -10,6 +10,12 @@ internal sealed class ExplainEndpoints(
 {
     private const int ShownOfId = 8;
 
+    /// <summary>An id alone says nothing of the rules that name its user or session, so "accepted" would be a
+    /// guess.</summary>
+    private const string NothingNamesIt =
+        "No live rule names what was given. Rules for a session, user, client or key are seen only when "
+        + "these are given too: send the token itself.";
+
     /// <summary>By query: <c>jti</c> and, if known, <c>issuer</c>, <c>subject</c>, <c>session</c>,
     /// <c>client</c>, <c>key_id</c> and <c>issued_at</c>. What is not given is not judged.</summary>
     public async Task<IResult> ByFactsAsync(HttpContext context, string? defaultIssuer)
@@ -69,6 +75,10 @@ internal sealed class ExplainEndpoints(
             return explained.Fault;
         }
         var explanation = explained.Result!;
+        if (isVerified is null && explanation.Verdict == Verdict.Accepted)
+        {
+            explanation = explanation with { Verdict = Verdict.Unknown, Because = NothingNamesIt };
+        }
         var answer = new JsonObject
         {
             ["verdict"] = Answer.Word(explanation.Verdict),

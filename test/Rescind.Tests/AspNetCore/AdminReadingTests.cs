@@ -54,7 +54,7 @@ public sealed class AdminReadingTests
         await PostAsync(app, "revocations", Rule("token", "a"));
         var issuer = Uri.EscapeDataString(TestTokens.Issuer);
         Assert.Equal("revoked", await VerdictAsync($"explain?jti=a&issuer={issuer}"));
-        Assert.Equal("accepted", await VerdictAsync($"explain?jti=b&issuer={issuer}"));
+        Assert.Equal("unknown", await VerdictAsync($"explain?jti=b&issuer={issuer}"));
         await (await app.GetAsync(Root + "explain?jti=a", Admin)).ProblemAsync(400, "validation_failed");
 
         async Task<string?> VerdictAsync(string path) =>
