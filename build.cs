@@ -64,8 +64,7 @@ bool Build()
     targets.AddRange(Directory.GetFiles("samples", "*.cs").Order(StringComparer.Ordinal));
     foreach (var target in targets)
     {
-        // No node is left behind: a reused one would keep this command's output open after its end.
-        if (Run("dotnet", ["build", target, "-c", Configuration, "-nologo", "-v", "quiet", "-nodeReuse:false"], []) != 0)
+        if (Run("dotnet", ["build", target, "-c", Configuration, "-nologo", "-v", "quiet"], []) != 0)
         {
             Console.Error.WriteLine($"{target} does not build.");
             return false;
@@ -141,6 +140,9 @@ int Run(string program, string[] arguments, (string Name, string Value)[] settin
     {
         start.Environment[name] = value;
     }
+
+    // No build node is left behind: one that stays would keep this command's output open after its end.
+    start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
     try
     {
         using var process = Process.Start(start)!;

@@ -51,7 +51,7 @@ internal sealed record RevokeUserTokensAnswer : RevokingAnswer
 /// <summary><c>POST /api/auth/admin/revoke-user-tokens</c>: every token issued to a user so far is dead,
 /// whether or not this server has ever seen it.</summary>
 internal sealed class RevokeUserTokens(
-    Revoker revoker, SessionBook sessions, AccountStore store, Blacklist blacklist, ServerSettings settings,
+    Revoker revoker, SessionBook sessions, AccountStore store, ServerSettings settings,
     ILogger<RevokeUserTokens> logger)
 {
     public async Task<IResult> AnswerAsync(RevokeUserTokensBody sent, HttpContext context)
@@ -79,18 +79,13 @@ internal sealed class RevokeUserTokens(
 
     private async Task<IResult> AnswerAsync(string user, Caller caller, Receipt receipt)
     {
-        // The blacklist issues from one second after the latest cutoff on.
-        var earliest = blacklist.EarliestIssueTime(new TokenFacts
-        {
-            Issuer = settings.Issuer, TokenId = user, Subject = user,
-        });
         var answer = new RevokeUserTokensAnswer
         {
             Message = "Every token issued to the user so far is revoked.",
             UserId = user,
             KnownUser = await IsKnownAsync(user),
             SessionsRevoked = await sessions.EndAllAsync(user),
-            RevokedBefore = earliest.UtcDateTime.AddSeconds(-1),
+            RevokedBefore = sessions.CutoffOf(user),
             RevokedBy = caller.Subject,
             Receipt = ReceiptBody.Of(receipt),
         };

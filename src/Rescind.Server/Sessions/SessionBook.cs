@@ -77,10 +77,22 @@ internal sealed class SessionBook(
     public Task EndAsync(string session) =>
         NoteAsync(sessions => sessions.Where(row => row.Id == session));
 
-    /// <summary>Notes that all sessions of an account have ended.</summary>
+    /// <summary>Notes that the sessions of an account have ended which its latest cutoff hits; one that was
+    /// opened since then lives.</summary>
     /// <returns>How many lived; null when the database could not say.</returns>
-    public Task<int?> EndAllAsync(string account) =>
-        NoteAsync(sessions => sessions.Where(row => row.AccountId == account));
+    public Task<int?> EndAllAsync(string account)
+    {
+        var cutoff = CutoffOf(account);
+        return NoteAsync(sessions => sessions.Where(
+            row => row.AccountId == account && row.AuthenticatedAt <= cutoff));
+    }
+
+    /// <summary>Until when tokens of an account are hit: the blacklist lets it have new ones from a second
+    /// later.</summary>
+    public DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts
+    {
+        Issuer = settings.Issuer, TokenId = account, Subject = account,
+    }).UtcDateTime.AddSeconds(-1);
 
     private async Task<Opening> RefreshAsync(AccountsDb db, OwnToken token)
     {
