@@ -16,6 +16,11 @@ catch (StartRefusedException refused)
     await Console.Error.WriteLineAsync(refused.Message);
     return 1;
 }
+catch (OperationCanceledException)
+{
+    // Told to stop while it was still starting; nothing had been promised to anybody.
+    return 0;
+}
 catch (IOException fault)
 {
     // The port is taken, or the file of revocations cannot be used; the message says which.
