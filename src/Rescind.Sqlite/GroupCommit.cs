@@ -82,6 +82,7 @@ internal sealed class GroupCommit : IAsyncDisposable
     {
         try
         {
+            _file.CheckIsThere();
             using var transaction = _file.Writer.BeginTransaction();
             together.ForEach(work => work.Do(_file.Writer));
             transaction.Commit();

@@ -75,6 +75,19 @@ internal sealed class SqliteFile : IDisposable
         }
     }
 
+    /// <summary>Stops a write to a file that somebody has deleted or moved: SQLite would go on writing to
+    /// what has no name any more, and the end of the process would lose it.</summary>
+    /// <exception cref="IOException">The file is gone.</exception>
+    public void CheckIsThere()
+    {
+        if (!File.Exists(Path))
+        {
+            throw new IOException(
+                $"'{Path}' was deleted or moved while it was in use, so nothing more can be kept. Put it "
+                + "back if it was moved, then restart.");
+        }
+    }
+
     /// <summary>What a fault of SQLite means for whoever runs the program.</summary>
     public static IOException Explained(string path, SqliteException fault) => new(
         fault.SqliteErrorCode switch

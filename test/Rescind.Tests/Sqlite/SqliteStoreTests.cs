@@ -133,6 +133,17 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_was_deleted_takes_no_more_revocations()
+    {
+        await using var store = SqliteStore.Open(Path);
+        await store.Log.AppendAsync(new[] { Entry(1) }, default);
+        File.Delete(Path);
+        var fault = await Assert.ThrowsAsync<IOException>(
+            async () => await store.Log.AppendAsync(new[] { Entry(2) }, default));
+        Assert.Contains("deleted or moved", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_entry_that_cannot_be_read_stops_the_reader()
     {
         await using (var store = SqliteStore.Open(Path))
