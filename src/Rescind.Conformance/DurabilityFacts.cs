@@ -22,14 +22,15 @@ internal static class DurabilityFacts
         },
         ["Positions go on after a restart, also behind what was dropped"] = async bench =>
         {
-            var position = await bench.AppendAsync(Token(1, Later.AddDays(-2)), Token(2, Later.AddDays(-2)));
+            await bench.AppendAsync(Token(1, Later.AddDays(-2)));
+            var position = await bench.AppendAsync(Token(2, Later.AddDays(-2)));
             await bench.Log.CompactAsync(Later, CancellationToken.None);
             if (!await bench.ReopenAsync())
             {
                 return;
             }
             var next = await bench.AppendAsync(Token(3));
-            Demand(next.Number > position.Number && next.History == position.History,
+            Demand(next.Number > position.Number && (await bench.ReadAsync(position)).Found,
                 "Positions go on growing in the same history after a restart.");
             Demand((await bench.ReadAsync()).Horizon == Later.AddDays(-2), "The horizon survives a restart.");
         },

@@ -54,6 +54,7 @@ public sealed class Blacklist
         Records = records ?? new RecentRecords();
         _records = new RecordKeeper(Records, _logger);
         _feed = new FeedFollower(_log, _index, Options, _clock, _logger);
+        _log.Listen(entries => _index.Apply(entries.Span));
         _receipts = new ReceiptWait(_log, Options, _clock);
         _judging = new Judging(_index, _feed, Options, _clock, _tally);
         _revoking = new Revoking(Options);

@@ -24,6 +24,8 @@ internal sealed class FeedFollower(
     private string? _fault;
     private LogPosition _position;
     private int _nextPart;
+    private bool _lost;
+    private bool _recovering;
     private long _noWaitUntil = long.MinValue;
 
     /// <summary>The newest lease; null before the log was first read to its end.</summary>
@@ -65,6 +67,11 @@ internal sealed class FeedFollower(
         while (Lease is null)
         {
             await StepAsync(cancel);
+            if (Lease is null && _recovering)
+            {
+                await PauseAsync(options.Freshness / 4, cancel);
+                cancel.ThrowIfCancellationRequested();
+            }
         }
     }
 
@@ -152,13 +159,15 @@ internal sealed class FeedFollower(
         try
         {
             var sent = Moment.Now(clock);
-            var batch = await log.ReadAsync(Position, ReadSize, cancel);
-            if (!batch.Found)
+            var batch = _lost ? null : await log.ReadAsync(Position, ReadSize, cancel);
+            if (batch is not { Found: true })
             {
+                _lost = true;
                 await ReconcileAsync(cancel);
                 return;
             }
             Apply(batch);
+            _recovering = batch is { AtTail: true, GrantsLease: false };
             if (batch is { AtTail: true, GrantsLease: true })
             {
                 Publish(sent, batch.Time);
@@ -187,6 +196,10 @@ internal sealed class FeedFollower(
         for (var atTail = false; !atTail;)
         {
             var batch = await log.ReadAsync(position, ReadSize, cancel);
+            if (!batch.Found)
+            {
+                throw new IOException("The log was replaced again while it was read over.");
+            }
             Note(batch.Entries.Span, found);
             index.Apply(batch.Entries.Span);
             index.RaiseHorizon(batch.Horizon.ToUnixTimeSeconds());
@@ -194,6 +207,8 @@ internal sealed class FeedFollower(
         }
         var given = await GiveBackAsync(found, cancel);
         Position = position;
+        _lost = false;
+        log.Reconciled();
         Log.Reconciled(logger, found.Count, given);
     }
 

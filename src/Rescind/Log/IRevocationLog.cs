@@ -39,6 +39,21 @@ public interface IRevocationLog
     ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position, CancellationToken cancel) =>
         ValueTask.FromResult((1, 1));
 
+    /// <summary>Says who applies entries that arrive ahead of a read, when the log can announce them. Called
+    /// at most once, before the first read. An announced entry comes again in a read, in its order. Default:
+    /// nothing is announced.</summary>
+    /// <param name="apply">Applies entries; may be called from any thread, until the log is disposed.</param>
+    void Listen(Action<ReadOnlyMemory<LogEntry>> apply)
+    {
+    }
+
+    /// <summary>Says that the caller, after a read that did not find its position, has read all of the log
+    /// and given back whatever it held and did not find. A shared log that recovers from a loss waits for
+    /// this. Default: nothing.</summary>
+    void Reconciled()
+    {
+    }
+
     /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
     /// newest, in steps that leave room for appends.</summary>
     /// <param name="now">The time before which an expiry counts.</param>

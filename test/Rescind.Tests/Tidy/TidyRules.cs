@@ -98,7 +98,8 @@ internal static partial class TidyRules
 
     /// <summary>A fault may be passed over when it is named and a comment says why.</summary>
     private static bool IsExplained(CatchClauseSyntax clause) =>
-        clause.Declaration?.Type.ToString() is not (null or "Exception" or "System.Exception")
+        (clause.Filter is not null
+            || clause.Declaration?.Type.ToString() is not (null or "Exception" or "System.Exception"))
         && clause.Block.DescendantTrivia().Any(trivia => trivia.IsKind(SyntaxKind.SingleLineCommentTrivia));
 
     private static SyntaxNode Syntax(string text) => CSharpSyntaxTree.ParseText(text).GetRoot();

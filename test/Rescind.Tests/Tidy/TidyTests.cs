@@ -50,6 +50,7 @@ public sealed class TidyTests
     [Theory]
     [InlineData("Rescind", "")]
     [InlineData("Rescind.Sqlite", "Rescind")]
+    [InlineData("Rescind.Redis", "Rescind")]
     [InlineData("Rescind.Conformance", "Rescind")]
     [InlineData("Rescind.AspNetCore", "Rescind")]
     [InlineData("Rescind.Server", "Rescind.AspNetCore Rescind.Sqlite")]

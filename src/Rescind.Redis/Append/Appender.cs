@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using StackExchange.Redis;
+
+namespace Rescind.Redis;
+
+/// <summary>
+/// Appends in the epoch that this process knows. Where the log is in another one, it looks again and repeats:
+/// the script has written nothing then. Guarantees that an answer means half the servers, rounded down, have
+/// the entries.
+/// </summary>
+internal sealed class Appender(
+    RedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, RedisNames names,
+        TimeProvider clock)
+{
+    private const int Attempts = 5;
+
+    public async Task<AppendQueue.Flight> AppendAsync(LogEntry[] entries)
+    {
+        var packs = EntryPack.Pack(entries);
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            var epoch = watch.Epoch;
+            if (epoch == FleetWatch.NoEpoch)
+            {
+                epoch = (await heartbeats.LookAsync(CancellationToken.None)).Epoch;
+            }
+            if (await TryAppendAsync(epoch, packs, entries) is { } flight)
+            {
+                return flight;
+            }
+            await heartbeats.LookAsync(CancellationToken.None);
+        }
+        throw new IOException("The log in Redis changes its epoch faster than it can be written to.");
+    }
+
+    private async Task<AppendQueue.Flight?> TryAppendAsync(string epoch, List<EntryPack> packs,
+        LogEntry[] entries)
+    {
+        var randoms = packs.Select(_ => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))).ToArray();
+        var (answer, isReplicated) = await link.RunAsync(
+            RedisScripts.Append, Arguments(epoch, packs, randoms), _ =>
+                watch.Servers, CancellationToken.None);
+        var parts = HeartbeatAnswer.Parts(answer);
+        if ((string?)parts[0] != "ok")
+        {
+            return null;
+        }
+        if (!isReplicated)
+        {
+            throw new IOException(
+                "Redis has the entries, but not on half of its servers; they may be lost with it.");
+        }
+        var number = StreamId.Parse((string?)parts[1]).Number;
+        var ids = new List<(LogPosition, int)>(packs.Count);
+        for (var i = 0; i < packs.Count; i++)
+        {
+            number += (ulong)packs[i].Count;
+            ids.Add((new LogPosition(number, randoms[i]), packs[i].Count));
+        }
+        ahead.Appended(epoch, ids[^1].Item1, entries);
+        var others = watch.NoteAppend(epoch, HeartbeatAnswer.ProcessesOf(parts[3]));
+        return new AppendQueue.Flight(ids, new Receipts.Audience(epoch, others, clock.GetTimestamp()));
+    }
+
+    private RedisValue[] Arguments(string epoch, List<EntryPack> packs, ulong[] randoms)
+    {
+        var arguments = new RedisValue[3 + packs.Count * 3];
+        (arguments[0], arguments[1], arguments[2]) = (epoch, names.Process, names.Channel);
+        for (var i = 0; i < packs.Count; i++)
+        {
+            arguments[3 + i * 3] = randoms[i];
+            arguments[4 + i * 3] = packs[i].Count;
+            arguments[5 + i * 3] = packs[i].Bytes;
+        }
+        return arguments;
+    }
+}

@@ -1,0 +1,140 @@
+using StackExchange.Redis;
+
+namespace Rescind.Redis;
+
+/// <summary>
+/// Up to where the stream is worth cutting: the last pack with something dead in it, as long as at most four
+/// live entries are carried for each dead one, or few in all. The newest pack is only cut when its last entry
+/// lives, so that the newest entry is never dropped.
+/// </summary>
+internal sealed class CompactionPlan
+{
+    private const int PageSize = 200;
+    private const int FewLive = 10_000;
+    private const int LivePerDead = 4;
+
+    private readonly List<LogPosition> _packs = [];
+
+    private CompactionPlan()
+    {
+    }
+
+    /// <summary>Live entries that stand before the cut, each once.</summary>
+    public IReadOnlyList<LogEntry> Carried { get; private set; } = [];
+
+    public long Dropped { get; private set; }
+
+    /// <summary>The latest expiry of a dropped revocation, in Unix seconds.</summary>
+    public long Horizon { get; private set; }
+
+    /// <summary>First ids to keep, one a step, so that no step holds the server up.</summary>
+    public IEnumerable<LogPosition> Cuts(int step) =>
+        _packs.Chunk(step).Select(chunk => chunk[^1] with { Number = chunk[^1].Number + 1, History = 0 });
+
+    /// <summary>Reads the stream and decides.</summary>
+    /// <exception cref="IOException">The log is away, or holds something that this version cannot
+    /// read.</exception>
+    public static async Task<CompactionPlan> MakeAsync(RedisLink link, DateTimeOffset now,
+        CancellationToken cancel)
+    {
+        var plan = new CompactionPlan();
+        var newest = await link.CallAsync(
+            database => database.StreamRangeAsync(
+                link.Stream, count: 1, messageOrder: Order.Descending, flags: CommandFlags.DemandMaster),
+            cancel);
+        if (newest.Length != 0)
+        {
+            await plan.ReadAsync(link, newest[0].Id, now, cancel);
+        }
+        return plan;
+    }
+
+    private async Task ReadAsync(RedisLink link, RedisValue newest, DateTimeOffset now,
+        CancellationToken cancel)
+    {
+        var tally = new Tally(now);
+        RedisValue from = "-";
+        while (true)
+        {
+            var first = from;
+            var page = await link.CallAsync(
+                database => database.StreamRangeAsync(
+                    link.Stream, first, newest, PageSize, flags: CommandFlags.DemandMaster),
+                cancel);
+            foreach (var entry in page)
+            {
+                if (tally.Add(entry, isNewest: entry.Id == newest))
+                {
+                    Cut(tally);
+                }
+            }
+            if (page.Length < PageSize)
+            {
+                return;
+            }
+            from = "(" + page[^1].Id;
+        }
+    }
+
+    /// <summary>Moves the cut behind the packs read so far.</summary>
+    private void Cut(Tally tally)
+    {
+        _packs.AddRange(tally.Packs);
+        tally.Packs.Clear();
+        Carried = tally.Live.Values.ToList();
+        (Dropped, Horizon) = (tally.Dead, tally.Horizon);
+    }
+
+    /// <summary>What stands in the packs up to one.</summary>
+    private sealed class Tally(DateTimeOffset now)
+    {
+        private readonly List<LogEntry> _pack = [];
+
+        public List<LogPosition> Packs { get; } = [];
+
+        public Dictionary<(RevocationId, bool), LogEntry> Live { get; } = [];
+
+        public long Dead { get; private set; }
+
+        public long Horizon { get; private set; }
+
+        /// <returns>Whether the stream is worth cutting behind this pack.</returns>
+        public bool Add(StreamEntry entry, bool isNewest)
+        {
+            _pack.Clear();
+            if (EntryPack.Unpack((byte[])entry.Values[0].Value!, _pack) == 0)
+            {
+                throw new IOException(
+                    "The log in Redis holds an entry that this version cannot read; not compacted.");
+            }
+            var dead = _pack.Count(IsDead);
+            if (isNewest && IsDead(_pack[^1]))
+            {
+                return false;
+            }
+            foreach (var line in _pack)
+            {
+                Add(line);
+            }
+            Packs.Add(StreamId.Parse((string?)entry.Id));
+            return dead != 0 && Live.Count <= Math.Max(FewLive, Dead * LivePerDead);
+        }
+
+        private void Add(LogEntry line)
+        {
+            if (!IsDead(line))
+            {
+                Live[(line.Id, line.IsLift)] = line;
+                return;
+            }
+            Dead++;
+            if (!line.IsLift)
+            {
+                Horizon = Math.Max(Horizon, line.ExpiresAt.ToUnixTimeSeconds());
+            }
+        }
+
+        private bool IsDead(LogEntry line) =>
+            line.ExpiresAt != DateTimeOffset.MaxValue && line.ExpiresAt < now;
+    }
+}

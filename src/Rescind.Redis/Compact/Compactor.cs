@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace Rescind.Redis;
+
+/// <summary>
+/// Makes the stream shorter. A stream can only be cut at its head, so live entries that stand before the cut
+/// are appended again first, confirmed as every append, and applied by the others. Guarantees that nothing
+/// live is dropped: ids are a union, so an entry that stands twice counts once. One process at a time;
+/// trimming stops when the epoch changes, because what was carried forward may be gone.
+/// </summary>
+internal sealed class Compactor(
+    RedisLink link,
+    RedisNames names,
+    FleetWatch watch,
+    Heartbeats heartbeats,
+    IRevocationLog appends,
+    TimeProvider clock,
+    ILogger logger)
+{
+    private const string LockField = "lock";
+    private const int TrimStep = 500;
+    private const int CarryStep = 5_000;
+
+    private long _turn;
+
+    public async ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        var epoch = await ClosedEpochAsync(cancel);
+        var before = await SizeAsync(cancel);
+        var turn = $"{names.Process}:{++_turn}";
+        if (!await LockAsync(turn, cancel))
+        {
+            Log.CompactionElsewhere(logger);
+            return new CompactionResult(0, before, before);
+        }
+        try
+        {
+            var plan = await CompactionPlan.MakeAsync(link, now, cancel);
+            var dropped = plan.Dropped;
+            if (dropped != 0)
+            {
+                await CarryAsync(plan, cancel);
+                await TrimAsync(plan, epoch, turn, cancel);
+            }
+            return new CompactionResult(dropped, before, await SizeAsync(cancel));
+        }
+        finally
+        {
+            await UnlockAsync(turn);
+        }
+    }
+
+    /// <summary>While the log recovers, others read it from its start; cutting its head would make them begin
+    /// again.
+    /// </summary>
+    private async Task<string> ClosedEpochAsync(CancellationToken cancel)
+    {
+        for (var looks = 0; looks < 40; looks++)
+        {
+            var answer = await heartbeats.LookAsync(cancel);
+            if (answer.IsClosed)
+            {
+                return answer.Epoch;
+            }
+            await appends.ReadAsync(answer.Last, 1, cancel);
+            await appends.WaitAsync(answer.Last, cancel);
+        }
+        throw new IOException("The log in Redis recovers; compact it later.");
+    }
+
+    private async Task CarryAsync(CompactionPlan plan, CancellationToken cancel)
+    {
+        var last = default(LogPosition);
+        foreach (var part in plan.Carried.Chunk(CarryStep))
+        {
+            last = await appends.AppendAsync(part, cancel);
+        }
+        if (last == default)
+        {
+            return;
+        }
+        // Whoever has not read the carried entries yet would lose its position, and read all of the log.
+        using var over = new CancellationTokenSource(RedisLink.Limit, clock);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel, over.Token);
+        await appends.ReachAsync(last, patience.Token);
+    }
+
+    private async Task TrimAsync(CompactionPlan plan, string epoch, string turn, CancellationToken cancel)
+    {
+        foreach (var keep in plan.Cuts(TrimStep))
+        {
+            cancel.ThrowIfCancellationRequested();
+            var answer = HeartbeatAnswer.Parts(await link.RunAsync(
+                RedisScripts.Trim, [epoch, turn, StreamId.TextOf(keep), plan.Horizon], cancel));
+            if ((string?)answer[0] != "ok")
+            {
+                throw new IOException(
+                    "The compaction of the log in Redis was overtaken; nothing live was dropped.");
+            }
+        }
+    }
+
+    /// <summary>Takes the lock when nobody holds it, or its holder is no longer registered.</summary>
+    private async Task<bool> LockAsync(string turn, CancellationToken cancel)
+    {
+        var held = await link.CallAsync(database => database.HashGetAsync(link.Fleet, LockField), cancel);
+        var holder = held.IsNull ? null : ((string)held!).Split(':')[0];
+        return (holder is null || !watch.Processes.ContainsKey(holder) || holder == names.Process)
+            && await SwapLockAsync(held, turn, cancel);
+    }
+
+    private async Task UnlockAsync(string turn)
+    {
+        try
+        {
+            await SwapLockAsync(turn, RedisValue.Null, CancellationToken.None);
+        }
+        catch (IOException fault)
+        {
+            // The next compaction of this process takes its own lock over; so does any when this process is
+            // gone.
+            Log.NotLeft(logger, fault.Message);
+        }
+    }
+
+    private Task<bool> SwapLockAsync(RedisValue from, RedisValue to, CancellationToken cancel) =>
+        link.CallAsync(
+        database =>
+        {
+            var swap = database.CreateTransaction();
+            swap.AddCondition(from.IsNull
+                ? Condition.HashNotExists(link.Fleet, LockField)
+                : Condition.HashEqual(link.Fleet, LockField, from));
+            _ = to.IsNull
+                ? (Task)swap.HashDeleteAsync(link.Fleet, LockField)
+                : swap.HashSetAsync(link.Fleet, LockField, to);
+            return swap.ExecuteAsync(CommandFlags.DemandMaster);
+        },
+        cancel);
+
+    private async Task<long> SizeAsync(CancellationToken cancel)
+    {
+        var size = await link.CallAsync(
+            database => database.ExecuteAsync("MEMORY", "USAGE", link.Stream), cancel);
+        return size.IsNull ? 0 : (long)size;
+    }
+}

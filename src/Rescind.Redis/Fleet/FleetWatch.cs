@@ -1,0 +1,194 @@
+namespace Rescind.Redis;
+
+/// <summary>
+/// What this process has seen of the others, by its own monotonic clock. Two kinds of time are kept apart.
+/// For leases time simply passes: a process whose heartbeat counter has not moved for a bound and a quarter
+/// holds none. For giving somebody up, only time counts in which this process itself got answers: after an
+/// outage nobody has beaten, and that proves nothing.
+/// </summary>
+internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
+{
+    public const string NoEpoch = "-";
+    private const int BoundsOfSilence = 5;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ulong> _confirmed = new(StringComparer.Ordinal);
+    private Dictionary<string, Seen> _seen = new(StringComparer.Ordinal);
+    private string _epoch = NoEpoch;
+    private ulong _lastBeat;
+    private long? _answered;
+    private long? _closed;
+    private TimeSpan _watched;
+    private int _servers = 1;
+
+    /// <summary>When a heartbeat counter was first seen, and for how long it has not moved since while this
+    /// process got answers.</summary>
+    private sealed record Seen(ProcessRecord Record, long Since, TimeSpan Silence);
+
+    /// <summary>What a heartbeat tells the script.</summary>
+    public readonly record struct Report(
+        string Epoch, TimeSpan Watched, (string Key, ulong Beat)[] Silent, string[] Remembered);
+
+    public string Epoch
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _epoch;
+            }
+        }
+    }
+
+    public int Servers
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _servers;
+            }
+        }
+    }
+
+    public IReadOnlyDictionary<string, ProcessRecord> Processes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _seen.ToDictionary(one => one.Key, one => one.Value.Record, StringComparer.Ordinal);
+            }
+        }
+    }
+
+    public Report NextReport()
+    {
+        lock (_gate)
+        {
+            var others = _seen.Where(one => one.Key != me).ToList();
+            return new Report(
+                _epoch,
+                _watched,
+                [.. others.Where(one => one.Value.Silence >= bound * BoundsOfSilence)
+                    .Select(one => (one.Key, one.Value.Record.Beat))],
+                [.. others.Select(one => one.Key)]);
+        }
+    }
+
+    /// <summary>Takes in the answer to a heartbeat. An answer that was overtaken by a later one changes
+    /// nothing.
+    /// </summary>
+    /// <returns>Whether the epoch is new, and whether it was closed just now.</returns>
+    public (bool IsNewEpoch, bool IsNewlyClosed) Note(ulong beat, HeartbeatAnswer answer)
+    {
+        lock (_gate)
+        {
+            if (beat < _lastBeat)
+            {
+                return (false, false);
+            }
+            _lastBeat = beat;
+            var now = clock.GetTimestamp();
+            var isNewEpoch = answer.Epoch != _epoch;
+            if (isNewEpoch)
+            {
+                (_epoch, _watched, _closed, _answered) = (answer.Epoch, TimeSpan.Zero, null, null);
+                _seen = new(StringComparer.Ordinal);
+                _confirmed.Clear();
+            }
+            var passed = PassedWithAnswers_NeedsLock(now);
+            _watched += passed;
+            var isNewlyClosed = answer.IsClosed && _closed is null;
+            _closed ??= answer.IsClosed ? now : null;
+            _servers = answer.Servers;
+            Note_NeedsLock(answer.Processes, now, passed, removes: true);
+            return (isNewEpoch, isNewlyClosed);
+        }
+    }
+
+    /// <summary>Takes in the registry in the answer to an append.</summary>
+    /// <returns>Who may hold a lease that does not know the entries, or null when this process has not seen
+    /// the epoch closed for long enough: then leases of the epoch before may be about, and nobody can be
+    /// counted.
+    /// </returns>
+    public Dictionary<string, ulong>? NoteAppend(string epoch, IReadOnlyDictionary<string,
+        ProcessRecord> processes)
+    {
+        lock (_gate)
+        {
+            if (epoch != _epoch)
+            {
+                return null;
+            }
+            Note_NeedsLock(processes, clock.GetTimestamp(), TimeSpan.Zero, removes: false);
+            return _closed is { } closed && clock.GetElapsedTime(closed) >= bound * 1.25
+                ? processes.Where(one => one.Key != me && one.Value.HasReadTail && one.Value.Epoch == epoch)
+                    .ToDictionary(one => one.Key, one => one.Value.Beat, StringComparer.Ordinal)
+                : null;
+        }
+    }
+
+    public void Confirm(string epoch, string key, ulong number)
+    {
+        lock (_gate)
+        {
+            if (epoch == _epoch)
+            {
+                _confirmed[key] = Math.Max(number, _confirmed.GetValueOrDefault(key));
+            }
+        }
+    }
+
+    public bool HasConfirmed(string epoch, string key, ulong number)
+    {
+        lock (_gate)
+        {
+            return epoch == _epoch && _confirmed.GetValueOrDefault(key) >= number;
+        }
+    }
+
+    /// <summary>Whether a process that had beaten so often when the entries were appended holds no lease any
+    /// more. Had it beaten since, it would have read them.</summary>
+    public bool HoldsNoLease(string key, ulong beat)
+    {
+        lock (_gate)
+        {
+            return _seen.GetValueOrDefault(key) is { } seen && seen.Record.Beat == beat
+                && clock.GetElapsedTime(seen.Since) >= bound * 1.25;
+        }
+    }
+
+    /// <summary>The time since the last answer, as far as it counts: a pause without answers counts as
+    /// little.
+    /// </summary>
+    private TimeSpan PassedWithAnswers_NeedsLock(long now)
+    {
+        var passed = _answered is { } before ? clock.GetElapsedTime(before, now) : TimeSpan.Zero;
+        _answered = now;
+        return passed < bound / 2 ? passed : bound / 2;
+    }
+
+    private void Note_NeedsLock(
+        IReadOnlyDictionary<string, ProcessRecord> processes, long now, TimeSpan passed, bool removes)
+    {
+        foreach (var (key, record) in processes)
+        {
+            var seen = _seen.GetValueOrDefault(key);
+            _seen[key] = seen is not null && record.Beat <= seen.Record.Beat
+                ? seen with { Silence = seen.Silence + passed }
+                : new Seen(record, now, TimeSpan.Zero);
+            if (record.Epoch == _epoch)
+            {
+                _confirmed[key] = Math.Max(record.Confirmed, _confirmed.GetValueOrDefault(key));
+            }
+        }
+        if (removes)
+        {
+            foreach (var gone in _seen.Keys.Where(key => !processes.ContainsKey(key)).ToList())
+            {
+                _seen.Remove(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+namespace Rescind.Redis;
+
+/// <summary>
+/// What this process has applied ahead of its reads: its own appends, and entries that were announced. Two
+/// questions are answered from it. How far do announcements reach without a gap, so that one heartbeat
+/// confirms them? And is something that was applied missing in the log, now that it was read to its end? A
+/// position that is still found does not prove the latter: entries behind it may be lost with their
+/// acknowledgement already given.
+/// </summary>
+internal sealed class AheadOfReads
+{
+    private const int Most = 10_000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<LogPosition, Item> _ahead = [];
+    private readonly Dictionary<LogPosition, LogPosition> _next = [];
+    private string _epoch = "";
+    private string? _forgottenIn;
+    private ulong _readTo;
+    private long _order;
+
+    private sealed record Item(string Epoch, long Order, LogEntry[] Own);
+
+    /// <summary>A read that begins.</summary>
+    /// <param name="From">Everything up to here is applied.</param>
+    /// <param name="Walked">Announced positions on the way there.</param>
+    /// <param name="Order">What is added later than this need not be in the answer.</param>
+    public readonly record struct Start(LogPosition From, IReadOnlyList<LogPosition> Walked, long Order);
+
+    /// <summary>Entries that this process appended, answered by the log.</summary>
+    public void Appended(string epoch, LogPosition last, LogEntry[] entries) => Add(epoch, last, entries);
+
+    /// <summary>Entries that were announced and are applied.</summary>
+    public void Announced(PushMessage message)
+    {
+        Add(message.Epoch, message.Last, []);
+        lock (_gate)
+        {
+            if (_next.Count >= Most)
+            {
+                _next.Clear();
+            }
+            _next[message.Before] = message.Last;
+        }
+    }
+
+    /// <summary>From where a read may go on although only <paramref name="after"/> was read: everything up to
+    /// there was announced without a gap, and is applied.</summary>
+    public Start StartAfter(LogPosition after)
+    {
+        lock (_gate)
+        {
+            var walked = new List<LogPosition>();
+            while (_next.Remove(after, out var next))
+            {
+                walked.Add(next);
+                after = next;
+            }
+            return new Start(after, walked, _order);
+        }
+    }
+
+    /// <summary>Takes in what a read brought that did find its position.</summary>
+    /// <returns>Whether something is missing that was applied before the read was sent.</returns>
+    public bool IsIncomplete(Start start, HeartbeatAnswer answer)
+    {
+        lock (_gate)
+        {
+            _epoch = answer.Epoch;
+            _readTo = answer.Packs.Count != 0 ? answer.Packs[^1].Id.Number : start.From.Number;
+            foreach (var seen in start.Walked.Concat(answer.Packs.Select(pack => pack.Id)))
+            {
+                _ahead.Remove(seen);
+            }
+            foreach (var (position, _) in _ahead.Where(one =>
+                one.Value.Epoch == answer.Epoch && one.Key.Number <= start.From.Number).ToList())
+            {
+                _ahead.Remove(position);
+            }
+            if (!answer.AtTail)
+            {
+                return false;
+            }
+            var hasForgotten = _forgottenIn is { } epoch && epoch != answer.Epoch;
+            _forgottenIn = null;
+            return hasForgotten || _ahead.Values.Any(one => one.Order <= start.Order);
+        }
+    }
+
+    /// <summary>Own entries that no read has brought. The core gives back what its index holds, but an append
+    /// that was answered a moment ago may not be in there yet.</summary>
+    public LogEntry[] TakeUnreadOwn()
+    {
+        lock (_gate)
+        {
+            LogEntry[] own = [.. _ahead.Values.SelectMany(one => one.Own)];
+            _ahead.Clear();
+            _next.Clear();
+            return own;
+        }
+    }
+
+    private void Add(string epoch, LogPosition last, LogEntry[] own)
+    {
+        lock (_gate)
+        {
+            if (epoch == _epoch && last.Number <= _readTo)
+            {
+                return;
+            }
+            if (_ahead.Count >= Most)
+            {
+                // Somebody appends and never reads. From here on a new epoch counts as a loss.
+                _ahead.Clear();
+                _forgottenIn ??= epoch;
+            }
+            if (!_ahead.TryGetValue(last, out var known) || known.Own.Length == 0)
+            {
+                _ahead[last] = new Item(epoch, ++_order, own);
+            }
+        }
+    }
+}

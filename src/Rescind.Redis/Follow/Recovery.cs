@@ -1,0 +1,75 @@
+namespace Rescind.Redis;
+
+/// <summary>
+/// Whether this process still has to give something back. From the read that did not find its position until
+/// the core says that it has reconciled, this process reports nothing; and all of that must have happened in
+/// one epoch.
+/// </summary>
+internal sealed class Recovery
+{
+    private readonly Lock _gate = new();
+    private bool _isOpen;
+    private string? _readingIn;
+    private LogEntry[] _owed = [];
+
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _isOpen || _owed.Length != 0;
+            }
+        }
+    }
+
+    /// <summary>What must be appended again before this process may report.</summary>
+    public LogEntry[] Owed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _owed;
+            }
+        }
+    }
+
+    public void Lost()
+    {
+        lock (_gate)
+        {
+            (_isOpen, _readingIn) = (true, null);
+        }
+    }
+
+    /// <summary>Whether a page of the log belongs to another epoch than the first one of this
+    /// reading.</summary>
+    public bool IsBroken(LogPosition after, string epoch)
+    {
+        lock (_gate)
+        {
+            if (_isOpen && after == default)
+            {
+                _readingIn = epoch;
+            }
+            return _isOpen && _readingIn is not null && _readingIn != epoch;
+        }
+    }
+
+    public void Over(LogEntry[] owed)
+    {
+        lock (_gate)
+        {
+            (_isOpen, _owed) = (false, [.. _owed, .. owed]);
+        }
+    }
+
+    public void Paid()
+    {
+        lock (_gate)
+        {
+            _owed = [];
+        }
+    }
+}

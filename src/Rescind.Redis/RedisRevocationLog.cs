@@ -1,0 +1,188 @@
+using Microsoft.Extensions.Logging;
+
+namespace Rescind.Redis;
+
+/// <summary>
+/// The log in Redis, shared by a fleet: one stream, and one hash with the epoch, the settings and the
+/// registry of processes. Guarantees that an answered append is on half the servers (rounded down); that a
+/// read grants a lease only in a closed epoch; that a process is counted as having confirmed only for what it
+/// has applied. Trades away: Redis may lose what it holds, so every node reconciles after each loss, and
+/// nobody is fresh meanwhile.
+/// </summary>
+internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
+{
+    /// <summary>Heartbeats that announcements ask for keep this distance: what they carry is applied already,
+    /// and confirmations of many entries go together.</summary>
+    private static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(1);
+
+    private readonly RedisLink _link;
+    private readonly RedisNames _names;
+    private readonly BlacklistOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly FleetWatch _watch;
+    private readonly Heartbeats _heartbeats;
+    private readonly AheadOfReads _ahead = new();
+    private readonly AppendQueue _appends;
+    private readonly Receipts _receipts;
+    private readonly Compactor _compactor;
+    private readonly Announcements _announcements;
+    private readonly Recovery _recovery = new();
+    private readonly Signal _news = new();
+    private readonly Signal _confirmed = new();
+    private long _sentAt;
+    private long _lastRead;
+
+    public RedisRevocationLog(
+        RedisLink link, RedisNames names, BlacklistOptions options, TimeProvider clock, ILogger logger)
+    {
+        (_link, _names, _options, _clock, _logger) = (link, names, options, clock, logger);
+        _watch = new FleetWatch(names.Process, options.Freshness, clock);
+        _heartbeats = new Heartbeats(link, _watch, FleetSettings.Of(options), names, logger);
+        var appender = new Appender(link, _watch, _heartbeats, _ahead, names, clock);
+        _appends = new AppendQueue(appender.AppendAsync);
+        _receipts = new Receipts(_watch, _heartbeats, _confirmed, options.Freshness, clock);
+        _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, _news, _confirmed,
+            logger);
+        _compactor = new Compactor(link, names, _watch, _heartbeats, this, clock, logger);
+    }
+
+    public bool IsShared => true;
+
+    /// <summary>The processes on this log, as last seen.</summary>
+    public IReadOnlyDictionary<string, ProcessRecord> Processes => _watch.Processes;
+
+    public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _announcements.Apply = apply;
+
+    public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
+    {
+        if (batch.IsEmpty)
+        {
+            throw new ArgumentException("A batch holds at least one entry.", nameof(batch));
+        }
+        cancel.ThrowIfCancellationRequested();
+        var (position, audience) = await _appends.AddAsync(batch).WaitAsync(cancel);
+        _receipts.Expect(position, audience);
+        _news.Set();
+        return position;
+    }
+
+    public async ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        cancel.ThrowIfCancellationRequested();
+        await _announcements.SubscribeAsync(cancel);
+        await GiveBackAsync(cancel);
+        Volatile.Write(ref _sentAt, _news.Version);
+        var start = _ahead.StartAfter(after);
+        var (answer, isReplicated) = await _heartbeats.BeatAsync(start.From, max, cancel);
+        Volatile.Write(ref _lastRead, _clock.GetTimestamp());
+        _confirmed.Set();
+        var isLost = !answer.Found || _recovery.IsBroken(after, answer.Epoch)
+            || _ahead.IsIncomplete(start, answer);
+        if (isLost)
+        {
+            _recovery.Lost();
+            return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };
+        }
+        var (entries, position, isWhole) = Read(answer, start.From, max);
+        var isAtTail = answer.AtTail && isWhole;
+        if (isAtTail && !_recovery.IsOpen)
+        {
+            Report(answer);
+        }
+        return Batch(answer, entries, position, isAtTail, answer.IsClosed && isReplicated);
+    }
+
+    public void Reconciled()
+    {
+        var own = _ahead.TakeUnreadOwn();
+        _recovery.Over(own);
+        _news.Set();
+    }
+
+    public async ValueTask WaitAsync(LogPosition after, CancellationToken cancel)
+    {
+        if (!await _news.WaitAsync(Volatile.Read(ref _sentAt), _options.Freshness / 4, _clock, cancel))
+        {
+            return;
+        }
+        var rest = Coalescing - _clock.GetElapsedTime(Volatile.Read(ref _lastRead));
+        if (rest > TimeSpan.Zero)
+        {
+            await Task.Delay(rest, _clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    public ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position,
+        CancellationToken cancel) =>
+        _receipts.ReachAsync(position, cancel);
+
+    public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel) =>
+        _compactor.CompactAsync(now, cancel);
+
+    /// <summary>Leaves the fleet, so that nobody waits for this process. The caller has let go of its
+    /// lease.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await _link.CallAsync(
+                database =>
+                    database.HashDeleteAsync(_link.Fleet, "p:" + _names.Process), CancellationToken.None);
+        }
+        catch (IOException fault)
+        {
+            // The log is away. The others notice by its silence, which is what the registry is made for.
+            Log.NotLeft(_logger, fault.Message);
+        }
+        await _link.DisposeAsync();
+    }
+
+    /// <summary>Own appends that were answered in a history that is gone, and were perhaps not yet in the
+    /// index when the core gave everything back.</summary>
+    private async Task GiveBackAsync(CancellationToken cancel)
+    {
+        foreach (var part in _recovery.Owed.Chunk(_options.LargestBatch))
+        {
+            await AppendAsync(part, cancel);
+        }
+        _recovery.Paid();
+    }
+
+    private void Report(HeartbeatAnswer answer)
+    {
+        if (_heartbeats.Report(answer.Epoch) && !answer.IsClosed)
+        {
+            _news.Set();
+        }
+    }
+
+    private (LogEntry[] Entries, LogPosition Position, bool IsWhole) Read(
+        HeartbeatAnswer answer, LogPosition from, int max)
+    {
+        try
+        {
+            var read = PageReader.Read(answer.Packs, from, max);
+            _heartbeats.SetStuck(false);
+            return read;
+        }
+        catch (IOException)
+        {
+            _heartbeats.SetStuck(true);
+            throw;
+        }
+    }
+
+    private static LogBatch Batch(
+        HeartbeatAnswer answer, LogEntry[] entries, LogPosition position, bool isAtTail,
+            bool grantsLease) => new()
+        {
+            Entries = entries,
+            Position = position,
+            AtTail = isAtTail,
+            GrantsLease = grantsLease,
+            Time = answer.Time,
+            Horizon = answer.Horizon,
+        };
+}

@@ -1,0 +1,85 @@
+using StackExchange.Redis;
+
+namespace Rescind.Redis;
+
+/// <summary>What the heartbeat script answered.</summary>
+internal sealed record HeartbeatAnswer
+{
+    public required string Epoch { get; init; }
+
+    public required bool IsClosed { get; init; }
+
+    public required bool Found { get; init; }
+
+    public required bool AtTail { get; init; }
+
+    public required LogPosition Last { get; init; }
+
+    public required DateTimeOffset Horizon { get; init; }
+
+    public required DateTimeOffset Time { get; init; }
+
+    public required bool KnowsRun { get; init; }
+
+    public required int Servers { get; init; }
+
+    /// <summary>Packs after the asked position, and perhaps the one that holds it.</summary>
+    public required IReadOnlyList<(LogPosition Id, byte[] Bytes)> Packs { get; init; }
+
+    public required IReadOnlyDictionary<string, ProcessRecord> Processes { get; init; }
+
+    /// <exception cref="InvalidOperationException">The fleet runs with other settings.</exception>
+    /// <exception cref="IOException">The answer is not one of this version's script.</exception>
+    public static HeartbeatAnswer Parse(RedisResult result, FleetSettings settings)
+    {
+        var parts = Parts(result);
+        if (parts.Length == 2 && (string?)parts[0] == "settings")
+        {
+            throw settings.Disagreement((string?)parts[1] ?? "");
+        }
+        if (parts.Length != 13)
+        {
+            throw new IOException("Redis answered a heartbeat with something that this version cannot read.");
+        }
+        return new HeartbeatAnswer
+        {
+            Epoch = (string)parts[1]!,
+            IsClosed = (string?)parts[2] == "closed",
+            Found = (int)parts[3] == 1,
+            AtTail = (int)parts[4] == 1,
+            Last = StreamId.Parse((string?)parts[5]),
+            Horizon = DateTimeOffset.FromUnixTimeSeconds((long)parts[6]),
+            Time = DateTimeOffset.FromUnixTimeSeconds((long)parts[7]).AddMicroseconds((long)parts[8]),
+            KnowsRun = (int)parts[9] == 1,
+            Servers = (int)parts[10],
+            Packs = PacksOf(Parts(parts[11])),
+            Processes = ProcessesOf(parts[12]),
+        };
+    }
+
+    /// <summary>The registry as scripts return it: key and record in turn.</summary>
+    public static Dictionary<string, ProcessRecord> ProcessesOf(RedisResult flat)
+    {
+        var parts = Parts(flat);
+        var processes = new Dictionary<string, ProcessRecord>(parts.Length / 2, StringComparer.Ordinal);
+        for (var i = 0; i + 1 < parts.Length; i += 2)
+        {
+            processes[(string)parts[i]!] = ProcessRecord.Parse((string)parts[i + 1]!);
+        }
+        return processes;
+    }
+
+    public static RedisResult[] Parts(RedisResult result) =>
+        (RedisResult[]?)result
+        ?? throw new IOException("Redis answered a script with something that this version cannot read.");
+
+    private static List<(LogPosition, byte[])> PacksOf(RedisResult[] flat)
+    {
+        var packs = new List<(LogPosition, byte[])>(flat.Length / 2);
+        for (var i = 0; i + 1 < flat.Length; i += 2)
+        {
+            packs.Add((StreamId.Parse((string?)flat[i]), (byte[])flat[i + 1]!));
+        }
+        return packs;
+    }
+}

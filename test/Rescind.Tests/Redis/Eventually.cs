@@ -1,0 +1,22 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Waits for conditions of the real world.</summary>
+internal static class Eventually
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public static Task TrueAsync(Func<bool> condition, string what) =>
+        TrueAsync(() => Task.FromResult(condition()), what);
+
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < Patience, $"In vain waited until {what}.");
+            await Task.Delay(5);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Several nodes on one real Redis: receipts that are true on every node, and losses of Redis that nobody
+/// forgets anything by.</summary>
+public sealed class FleetTests(ITestOutputHelper output)
+{
+    private const string Issuer = TestWorld.Issuer;
+    private static readonly TimeSpan Bound = TimeSpan.FromMilliseconds(1000);
+
+    [Fact]
+    public async Task A_revocation_is_refused_on_every_node_at_the_instant_of_its_receipt()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 3);
+        var times = new List<double>();
+        for (var i = 0; i < 300; i++)
+        {
+            var (token, writer) = (Token($"t{i}"), fleet.Nodes[i % 3]);
+            Assert.All(fleet.Nodes, node => Assert.Equal(Verdict.Accepted, node.Check(token)));
+            var receipt = await writer.RevokeAsync(Revocation.OfToken(Issuer, token.TokenId, token.ExpiresAt));
+            Assert.All(fleet.Nodes, node => Assert.Equal(Verdict.Revoked, node.Check(token)));
+            Assert.Equal((ReceiptState.Everywhere, 3, 3), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected));
+            times.Add(receipt.Elapsed.TotalMilliseconds);
+        }
+        times.Sort();
+        output.WriteLine($"receipts of 3 of 3: p50 {times[150]:n2} ms, p99 {times[297]:n2} ms");
+    }
+
+    [Fact]
+    public async Task A_node_that_died_is_waited_for_until_its_lease_is_over_and_not_again()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 3);
+        await fleet.SilenceAsync(2);
+        var first = await fleet.Nodes[0].RevokeAsync(Revocation.OfToken(Issuer, "first"));
+        output.WriteLine($"first: {first.NodesConfirmed} of {first.NodesExpected} in {first.Elapsed.TotalMilliseconds:n0} ms");
+        Assert.Equal((ReceiptState.Everywhere, 2), (first.State, first.NodesConfirmed));
+        Assert.InRange(first.Elapsed, Bound * 0.5, Bound * 2.5);
+        Assert.NotEqual(Verdict.Accepted, fleet.Nodes[2].Check(Token("first")));
+        await Eventually.TrueAsync(async () =>
+        {
+            var again = await fleet.Nodes[0].RevokeAsync(Revocation.OfToken(Issuer, $"again-{Guid.NewGuid()}"));
+            return again is { NodesExpected: 2, NodesConfirmed: 2 } && again.Elapsed < Bound / 2;
+        }, "the dead node is struck off");
+    }
+
+    [Fact]
+    public async Task A_node_that_joins_knows_everything_before_it_accepts_anything()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 2);
+        await fleet.Nodes[0].RevokeAsync(Revocation.OfSubject(Issuer, "user-of-old"));
+        await fleet.JoinAsync();
+        Assert.Equal(Verdict.Revoked, fleet.Nodes[2].Check(Token("old", "user-of-old")));
+        await fleet.UntilCountedAsync(fleet.Nodes[2]);
+        var receipt = await fleet.Nodes[2].RevokeAsync(Revocation.OfToken(Issuer, "new"));
+        Assert.Equal(3, receipt.NodesConfirmed);
+        Assert.All(fleet.Nodes, node => Assert.Equal(Verdict.Revoked, node.Check(Token("new"))));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nothing_is_forgotten_when_Redis_comes_back_empty(bool isRestarted)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 3);
+        for (var i = 0; i < 50; i++)
+        {
+            await fleet.Nodes[i % 3].RevokeAsync(Revocation.OfToken(Issuer, $"t{i}"));
+        }
+        var lifted = await fleet.Nodes[0].RevokeAsync(Revocation.OfToken(Issuer, "lifted"));
+        await fleet.Nodes[1].LiftAsync([lifted.Id], "restored", "admin");
+        if (isRestarted)
+        {
+            await server.RestartAsync();
+        }
+        else
+        {
+            await server.CommandAsync("FLUSHALL");
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        var joined = fleet.Join();
+        await Eventually.TrueAsync(
+            () => fleet.Nodes.All(node => node.GetStatus().Fresh), "all nodes are fresh");
+        output.WriteLine($"all fresh again after {Stopwatch.GetElapsedTime(started).TotalSeconds:n2} s");
+        await joined;
+        foreach (var node in fleet.Nodes)
+        {
+            for (var i = 0; i < 50; i++)
+            {
+                Assert.Equal(Verdict.Revoked, await node.CheckAsync(Token($"t{i}")));
+            }
+            Assert.Equal(Verdict.Accepted, await node.CheckAsync(Token("lifted")));
+        }
+    }
+
+    [Fact]
+    public async Task A_Redis_that_is_away_makes_nodes_unknown_and_keeps_them_quick()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 2);
+        await fleet.Nodes[0].RevokeAsync(Revocation.OfToken(Issuer, "known"));
+        await server.FreezeAsync();
+        await Eventually.TrueAsync(
+            () => !fleet.Nodes.Any(node => node.GetStatus().Fresh), "no node is fresh");
+        Assert.Equal(Verdict.Revoked, await fleet.Nodes[1].CheckAsync(Token("known")));
+        Assert.Equal(Verdict.Unknown, await fleet.Nodes[1].CheckAsync(Token("other")));
+        await Assert.ThrowsAsync<IOException>(async () => await fleet.Nodes[0].RevokeAsync(Revocation.OfToken(Issuer, "away")));
+        await server.ResumeAsync();
+        await Eventually.TrueAsync(
+            () => fleet.Nodes.All(node => node.GetStatus().Fresh), "all nodes are fresh");
+        Assert.Equal(Verdict.Accepted, await fleet.Nodes[1].CheckAsync(Token("other")));
+    }
+
+    private static TokenFacts Token(string id, string subject = "user") => new()
+    {
+        Issuer = Issuer, TokenId = id, Subject = subject, IssuedAt = DateTimeOffset.UtcNow,
+        ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(30),
+    };
+
+    /// <summary>Nodes in this process, each with connections of its own.</summary>
+    private sealed class Fleet(RedisServer server) : IAsyncDisposable
+    {
+        private readonly List<(RedisStore Store, CancellationTokenSource Stop, Task Loop)> _running = [];
+
+        public List<Blacklist> Nodes { get; } = [];
+
+        public static async Task<Fleet> StartAsync(RedisServer server, int count)
+        {
+            var fleet = new Fleet(server);
+            for (var i = 0; i < count; i++)
+            {
+                await fleet.JoinAsync();
+            }
+            foreach (var node in fleet.Nodes)
+            {
+                await fleet.UntilCountedAsync(node);
+            }
+            return fleet;
+        }
+
+        /// <summary>A writer counts nobody before it has seen this epoch closed for as long as a lease
+        /// lasts.</summary>
+        public Task UntilCountedAsync(Blacklist writer) => Eventually.TrueAsync(
+            async () => (await writer.RevokeAsync(Revocation.OfToken(Issuer, $"warm-up-{Guid.NewGuid()}")))
+                .NodesConfirmed == Nodes.Count,
+            "the writer counts the fleet");
+
+        public Task JoinAsync() => Join();
+
+        /// <summary>Adds a node; the task ends when it is loaded.</summary>
+        public async Task Join()
+        {
+            var options = new BlacklistOptions { Freshness = Bound };
+            var store = RedisStore.Open(server.Url, options);
+            var node = new Blacklist(options, store.Log);
+            var stop = new CancellationTokenSource();
+            Nodes.Add(node);
+            _running.Add((store, stop, node.RunAsync(stop.Token)));
+            await Eventually.TrueAsync(() => node.GetStatus().Fresh, "the new node is fresh");
+        }
+
+        /// <summary>Stops a node's feed without a word to anybody, as a crash does; checks go on.</summary>
+        public async Task SilenceAsync(int index)
+        {
+            await _running[index].Stop.CancelAsync();
+            await _running[index].Loop;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var (store, stop, loop) in _running)
+            {
+                await stop.CancelAsync();
+                await loop;
+                stop.Dispose();
+                await store.DisposeAsync();
+            }
+        }
+    }
+}

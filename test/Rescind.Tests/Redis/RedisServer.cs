@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using StackExchange.Redis;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>A real <c>redis-server</c> on a free loopback port, its files in a folder of its own. Ended by its process
+/// id.</summary>
+internal sealed class RedisServer : IAsyncDisposable
+{
+    private const string Missing =
+        "redis-server was not found: install Debian's package 'redis-server' (7.0 or later) to run this test.";
+
+    private readonly TestFolder _folder = new();
+    private readonly string[] _settings;
+    private Process? _process;
+
+    private RedisServer(int port, string[] settings) => (Port, _settings) = (port, settings);
+
+    public int Port { get; }
+
+    public string Url => $"redis://127.0.0.1:{Port}";
+
+    public string RdbFile => _folder.PathOf("dump.rdb");
+
+    public static async Task<RedisServer> StartAsync(params string[] settings)
+    {
+        var server = new RedisServer(FreePort(), settings);
+        await server.StartProcessAsync();
+        return server;
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Starts the server on the same port, with the files that it left.</summary>
+    public async Task StartProcessAsync()
+    {
+        string[] arguments =
+        [
+            "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder.PathOf(""), "--save", "",
+            "--daemonize", "no", "--loglevel", "warning", .. _settings,
+        ];
+        try
+        {
+            _process = Process.Start(new ProcessStartInfo("redis-server", arguments)
+            {
+                RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+            })!;
+        }
+        catch (System.ComponentModel.Win32Exception fault)
+        {
+            throw new InvalidOperationException(Missing, fault);
+        }
+        _process.OutputDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        await Eventually.TrueAsync(async () => await TryPingAsync(), "redis-server answers");
+    }
+
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async Task RestartAsync()
+    {
+        await KillAsync();
+        await StartProcessAsync();
+    }
+
+    public Task FreezeAsync() => SignalAsync("-STOP");
+
+    public Task ResumeAsync() => SignalAsync("-CONT");
+
+    /// <summary>Runs one command over a connection of its own.</summary>
+    public async Task<RedisResult> CommandAsync(string command, params object[] arguments)
+    {
+        await using var pool = await ConnectAsync();
+        return await pool.GetDatabase().ExecuteAsync(command, arguments);
+    }
+
+    public Task<ConnectionMultiplexer> ConnectAsync() =>
+        ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true,connectTimeout=2000");
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await KillAsync();
+        }
+        _process?.Dispose();
+        _folder.Dispose();
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, $"{_process!.Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
+    private async Task<bool> TryPingAsync()
+    {
+        if (_process!.HasExited)
+        {
+            throw new InvalidOperationException($"redis-server ended with code {_process.ExitCode}.");
+        }
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, Port);
+            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+            var answer = new byte[16];
+            return await client.GetStream().ReadAsync(answer) > 0 && answer[0] == '+';
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
