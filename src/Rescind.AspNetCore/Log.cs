@@ -25,6 +25,10 @@ internal static partial class Log
     [LoggerMessage(2102, LogLevel.Warning, "Blacklist service health check: {Status}, {Reason}")]
     public static partial void HealthChanged(ILogger logger, string status, string reason);
 
+    [LoggerMessage(2103, LogLevel.Warning,
+        "Token blacklist starts although its shared log cannot be read, and keeps trying: {Fault}")]
+    public static partial void StartedWithoutLog(ILogger logger, string fault);
+
     [LoggerMessage(2201, LogLevel.Warning, "A record could not be read for an answer: {Fault}")]
     public static partial void RecordNotRead(ILogger logger, string fault);
 

@@ -12,7 +12,7 @@ internal sealed class SqliteFile : IDisposable
 {
     /// <summary>"RSCD", so that <c>file</c> and people know whose it is.</summary>
     private const int ApplicationId = 0x52534344;
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     private const string Schema =
         """
@@ -26,6 +26,12 @@ internal sealed class SqliteFile : IDisposable
             lifted_at INTEGER, lifted_by TEXT, lift_reason TEXT);
         CREATE INDEX records_by_value ON records (value, kind);
         """;
+
+    /// <summary>Since version 2: own entries of a node on a shared log, until they come back from
+    /// it.</summary>
+    private const string JournalSchema =
+        "CREATE TABLE journal (id BLOB PRIMARY KEY, expires INTEGER NOT NULL, entry BLOB NOT NULL) "
+        + "WITHOUT ROWID;";
 
     private readonly FileStream _lock;
 
@@ -190,6 +196,10 @@ internal sealed class SqliteFile : IDisposable
         {
             Create();
         }
+        if (version < SchemaVersion)
+        {
+            Run(Writer, $"BEGIN; {JournalSchema} PRAGMA user_version={SchemaVersion}; COMMIT;");
+        }
     }
 
     private void Create()
@@ -198,7 +208,7 @@ internal sealed class SqliteFile : IDisposable
         using var transaction = Writer.BeginTransaction();
         Run(Writer, Schema);
         Run(Writer, $"INSERT INTO meta VALUES ('history', {history}), ('horizon', 0)");
-        Run(Writer, $"PRAGMA application_id={ApplicationId}; PRAGMA user_version={SchemaVersion};");
+        Run(Writer, $"PRAGMA application_id={ApplicationId}; PRAGMA user_version=1;");
         transaction.Commit();
     }
 

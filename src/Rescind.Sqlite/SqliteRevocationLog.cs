@@ -20,6 +20,8 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
 
     public bool IsShared => false;
 
+    public ulong History => _history;
+
     public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         if (batch.IsEmpty)
@@ -35,11 +37,18 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
         cancel.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(Look(_ => Read_NeedsLock(after, max)));
+    }
+
+    /// <summary>Reads what is committed; one reader at a time.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public T Look<T>(Func<SqliteConnection, T> look)
+    {
         try
         {
             lock (_reading)
             {
-                return ValueTask.FromResult(Read_NeedsLock(after, max));
+                return look(file.Reader);
             }
         }
         catch (SqliteException fault)
@@ -87,7 +96,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         return new CompactionResult(dropped, before, new FileInfo(file.Path).Length);
     }
 
-    private static ulong Insert(SqliteConnection connection, ReadOnlySpan<LogEntry> batch)
+    public static ulong Insert(SqliteConnection connection, ReadOnlySpan<LogEntry> batch)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "INSERT INTO log (expires, entry) VALUES (@expires, @entry) RETURNING position";
@@ -96,9 +105,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         var last = 0L;
         foreach (ref readonly var entry in batch)
         {
-            var buffer = new byte[entry.Size];
-            entry.Write(buffer);
-            (expires.Value, bytes.Value) = (SecondsOf(entry.ExpiresAt), buffer);
+            (expires.Value, bytes.Value) = (SecondsOf(entry.ExpiresAt), BytesOf(entry));
             last = (long)command.ExecuteScalar()!;
         }
         return (ulong)last;
@@ -134,13 +141,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         while (rows.Read())
         {
             end = (ulong)rows.GetInt64(0);
-            if (!LogEntry.TryRead(rows.GetFieldValue<byte[]>(1), out var entry))
-            {
-                throw new IOException(
-                    $"'{file.Path}' holds an entry (row {end}) that this version cannot read. It is not "
-                    + "skipped: run the version that wrote it, or restore the file from a backup.");
-            }
-            entries.Add(entry);
+            entries.Add(EntryOf(rows.GetFieldValue<byte[]>(1), file.Path, $"row {end}"));
         }
         return ([.. entries], end);
     }
@@ -177,7 +178,22 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         return true;
     }
 
-    private void Announce(ulong last)
+    public static byte[] BytesOf(in LogEntry entry)
+    {
+        var bytes = new byte[entry.Size];
+        entry.Write(bytes);
+        return bytes;
+    }
+
+    /// <exception cref="IOException">The bytes are none that this version wrote.</exception>
+    public static LogEntry EntryOf(byte[] bytes, string path, string place) =>
+        LogEntry.TryRead(bytes, out var entry)
+            ? entry
+            : throw new IOException(
+                $"'{path}' holds an entry ({place}) that this version cannot read. It is not skipped: run "
+                + "the version that wrote it, or restore the file from a backup.");
+
+    public void Announce(ulong last)
     {
         lock (_reading)
         {
@@ -187,11 +203,11 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         }
     }
 
-    private static ulong LastOf(SqliteConnection connection) =>
+    public static ulong LastOf(SqliteConnection connection) =>
         (ulong)SqliteFile.Number(connection, "SELECT coalesce(max(position), 0) FROM log");
 
     /// <summary>As in the entry itself; never is the largest number of 32 bits.</summary>
-    private static long SecondsOf(DateTimeOffset expires) =>
+    public static long SecondsOf(DateTimeOffset expires) =>
         expires == DateTimeOffset.MaxValue ? uint.MaxValue : expires.ToUnixTimeSeconds();
 
     private static TaskCompletionSource NewSignal() =>

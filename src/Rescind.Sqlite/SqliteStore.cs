@@ -1,20 +1,26 @@
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Rescind;
 
-/// <summary>A log and its records in one SQLite file. For programs without dependency injection; with it,
-/// <c>UseSqlite</c> does the same.</summary>
+/// <summary>A log and its records in one SQLite file, or beside a shared log the copy that a node keeps on
+/// its disk. For programs without dependency injection; with it, <c>UseSqlite</c> and <c>KeepLocally</c> do
+/// the same.</summary>
 public sealed class SqliteStore : IAsyncDisposable
 {
     private readonly SqliteFile _file;
     private readonly GroupCommit _commits;
+    private readonly JournaledLog? _journaled;
 
-    private SqliteStore(SqliteFile file, TimeProvider clock)
+    private SqliteStore(SqliteFile file, TimeProvider clock, Func<IJournal, JournaledLog>? beside)
     {
         _file = file;
         _commits = new GroupCommit(file);
         Records = new SqliteRecords(file, _commits);
-        Log = new SqliteRevocationLog(file, _commits, clock);
+        var log = new SqliteRevocationLog(file, _commits, clock);
+        _journaled = beside?.Invoke(new SqliteJournal(file, _commits, log));
+        Log = _journaled ?? (IRevocationLog)log;
     }
 
     /// <summary>The revocations.</summary>
@@ -32,10 +38,41 @@ public sealed class SqliteStore : IAsyncDisposable
     public static SqliteStore Open(string path, TimeProvider? clock = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        return OpenFile(path, clock ?? TimeProvider.System, beside: null);
+    }
+
+    /// <summary>Keeps a node's copy of a shared log on its disk: own revocations are committed there while
+    /// they are appended, so they outlive any outage of the shared log, and a start without it knows what
+    /// this node knew.</summary>
+    /// <param name="path">The file, as for <see cref="Open"/>. A file that was a log of its own is given to
+    /// the shared log.</param>
+    /// <param name="shared">The shared log; disposed by its owner, after this.</param>
+    /// <param name="options">The options of the blacklist that will use <see cref="Log"/>.</param>
+    /// <param name="clock">The clock. Default: the system's.</param>
+    /// <param name="logger">Where to log. Default: nowhere.</param>
+    /// <exception cref="IOException">As for <see cref="Open"/>.</exception>
+    public static SqliteStore KeepLocally(
+        string path, IRevocationLog shared, BlacklistOptions options, TimeProvider? clock = null,
+        ILogger<SqliteStore>? logger = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(shared);
+        ArgumentNullException.ThrowIfNull(options);
+        var time = clock ?? TimeProvider.System;
+        return OpenFile(path, time, journal => new JournaledLog(
+            shared, journal, options, time, logger ?? (ILogger)NullLogger.Instance));
+    }
+
+    private static SqliteStore OpenFile(string path, TimeProvider clock, Func<IJournal, JournaledLog>? beside)
+    {
         var file = SqliteFile.Open(path);
         try
         {
-            return new SqliteStore(file, clock ?? TimeProvider.System);
+            if (beside is null)
+            {
+                SqliteJournal.MakeSingle(file);
+            }
+            return new SqliteStore(file, clock, beside);
         }
         catch (SqliteException fault)
         {
@@ -53,6 +90,7 @@ public sealed class SqliteStore : IAsyncDisposable
     /// <summary>Commits what was accepted, then closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
+        await (_journaled?.FlushAsync() ?? Task.CompletedTask);
         await _commits.DisposeAsync();
         _file.Dispose();
     }

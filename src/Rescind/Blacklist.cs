@@ -221,11 +221,13 @@ public sealed class Blacklist
     /// <summary>How this blacklist is doing. Cheap enough to ask every second.</summary>
     public BlacklistStatus GetStatus()
     {
-        var lease = _feed.Lease;
+        var (lease, log) = (_feed.Lease, _log.Status);
         return new BlacklistStatus
         {
             Fresh = _feed.IsFresh,
-            Loaded = lease is not null,
+            Loaded = _feed.HasLoaded || (log.JournalLoaded == true && !Options.RefuseWhenUnknown),
+            Shared = _log.IsShared,
+            Log = log,
             Lag = lease is { Bound: not null } ? lease.Sent.ElapsedOn(_clock) : TimeSpan.Zero,
             Position = _feed.Position,
             Fault = _feed.Fault,

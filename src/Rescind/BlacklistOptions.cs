@@ -27,6 +27,11 @@ public sealed class BlacklistOptions
     /// milliseconds; 0 to 5 seconds.</summary>
     public TimeSpan CatchUpTimeout { get; set; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How long a revocation may wait for a shared log that does not answer, before what is on this
+    /// node's disk answers for it (<see cref="ReceiptState.Journaled"/>). Without a local copy it does not
+    /// matter. Default: 50 milliseconds; 0 to 10 seconds.</summary>
+    public TimeSpan JournalAfter { get; set; } = TimeSpan.FromMilliseconds(50);
+
     /// <summary>What happens to a token when the verdict is <see cref="Verdict.Unknown"/>: refused with 503
     /// when true, let through and counted when false. Default: false.</summary>
     public bool RefuseWhenUnknown { get; set; }

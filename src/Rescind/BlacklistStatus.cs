@@ -6,8 +6,16 @@ public sealed record BlacklistStatus
     /// <summary>Whether a check is answered from memory now.</summary>
     public required bool Fresh { get; init; }
 
-    /// <summary>Whether the log has been read to its end once.</summary>
+    /// <summary>Whether the log has been read to its end once, or what this node's disk keeps of it while
+    /// the log is away; the latter does not count with <see cref="BlacklistOptions.RefuseWhenUnknown"/>,
+    /// because every check would be refused.</summary>
     public required bool Loaded { get; init; }
+
+    /// <summary>Whether other processes append to the log.</summary>
+    public required bool Shared { get; init; }
+
+    /// <summary>How the log is doing.</summary>
+    public required LogStatus Log { get; init; }
 
     /// <summary>How long ago the read that this node's knowledge comes from was sent; zero when no other
     /// process can append.</summary>

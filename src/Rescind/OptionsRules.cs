@@ -14,6 +14,8 @@ internal static class OptionsRules
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1))
         ?? Outside(nameof(options.CatchUpTimeout), options.CatchUpTimeout,
             TimeSpan.Zero, TimeSpan.FromSeconds(5))
+        ?? Outside(nameof(options.JournalAfter), options.JournalAfter,
+            TimeSpan.Zero, TimeSpan.FromSeconds(10))
         ?? (options.WaitFor is ReceiptState.Stored or ReceiptState.Everywhere
             ? null
             : "WaitFor must be Stored or Everywhere.")

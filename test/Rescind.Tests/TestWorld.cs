@@ -67,6 +67,9 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     /// <summary>Reads wait for it while set.</summary>
     public Task? Gate { get; set; }
 
+    /// <summary>Appends wait for it while set.</summary>
+    public Task? AppendGate { get; set; }
+
     /// <summary>Replaces what a read brings.</summary>
     public Func<LogBatch, LogBatch>? Twist { get; set; }
 
@@ -86,6 +89,10 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         ThrowFault();
+        if (AppendGate is { } gate)
+        {
+            await gate;
+        }
         return await Inner.AppendAsync(batch, cancel);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
@@ -20,17 +21,13 @@ internal sealed class CleanupMemory
 
 /// <summary>
 /// The blacklist's metrics as one JSON document, and its cleanup by hand. What only a server knows (which of
-/// the tokens are access tokens, how Redis does, who the other nodes are) is null or empty here; a server
-/// that knows registers an <see cref="AddToMetrics"/>.
+/// the tokens are access tokens, its own name) is null or plain here; a server that knows registers an
+/// <see cref="AddToMetrics"/>.
 /// </summary>
 internal sealed class MetricsEndpoint(
-    Blacklist blacklist, CleanupMemory memory, IEnumerable<IRevocationLog> logs,
-    IEnumerable<AddToMetrics> additions, Clock clock, ILogger<MetricsEndpoint> logger)
+    Blacklist blacklist, CleanupMemory memory, IEnumerable<AddToMetrics> additions, Clock clock,
+    ILogger<MetricsEndpoint> logger)
 {
-    /// <summary>The guide's thresholds.</summary>
-    private const double SlowCheckMs = 50;
-    private const double PoorHitRatio = 70;
-
     private static readonly string Version = typeof(Blacklist).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -41,7 +38,7 @@ internal sealed class MetricsEndpoint(
         {
             ["blacklist_metrics"] = Metrics(status),
             ["service_health"] = Health(status),
-            ["nodes"] = new JsonArray(Node(status)),
+            ["nodes"] = Nodes(status),
             ["requested_by"] = RuleReader.Actor(context),
         };
         foreach (var addition in additions)
@@ -87,10 +84,10 @@ internal sealed class MetricsEndpoint(
             ["refused"] = status.Revoked,
             ["cache_hits"] = status.Checks - status.CatchUps,
             ["cache_misses"] = status.CatchUps,
-            ["cache_hit_ratio"] = Math.Round(HitRatio(status), 2),
+            ["cache_hit_ratio"] = Math.Round(Warnings.HitRatio(status), 2),
             ["average_check_time_ms"] = status.MeanCheckMs,
             ["p99_check_time_ms"] = status.P99CheckMs,
-            ["redis_errors"] = 0,
+            ["redis_errors"] = status.Log.ErrorsInLastHour,
             ["last_cleanup"] = memory.Last,
             ["index_entries"] = total,
             ["index_bytes"] = status.IndexBytes,
@@ -99,59 +96,40 @@ internal sealed class MetricsEndpoint(
 
     private JsonObject Health(BlacklistStatus status)
     {
-        var warnings = Warnings(status).ToList();
+        var warnings = Warnings.Of(status).ToList();
         return new JsonObject
         {
             ["service"] = "token_blacklist",
             ["status"] = !status.Loaded ? "unhealthy" : warnings.Count > 0 ? "degraded" : "healthy",
-            ["store"] = StoreName(),
-            ["redis_connected"] = null,
-            ["redis_ping_ms"] = null,
+            ["store"] = status.Log.Store,
+            ["redis_connected"] = status.Log.Connected,
+            ["redis_ping_ms"] = status.Log.RoundTrip?.TotalMilliseconds,
             ["fresh"] = status.Fresh,
             ["lag_ms"] = (long)status.Lag.TotalMilliseconds,
-            ["journal_pending"] = 0,
+            ["journal_pending"] = status.Log.JournalPending,
             ["warnings"] = new JsonArray([.. warnings.Select(warning => (JsonNode?)warning)]),
             ["timestamp"] = Answer.Time(clock.Now),
         };
     }
 
-    private IEnumerable<string> Warnings(BlacklistStatus status)
+    private JsonArray Nodes(BlacklistStatus status)
     {
-        if (!status.Fresh)
+        if (status.Log.Nodes.Count == 0)
         {
-            yield return "The feed is stale: this node does not know the newest revocations. " + status.Fault;
+            return [Node(Environment.MachineName, status.Position.Number, status.Lag, Version)];
         }
-        if (status.MeanCheckMs >= SlowCheckMs)
-        {
-            yield return $"A check takes {status.MeanCheckMs:0.#} ms on average; {SlowCheckMs} is too much.";
-        }
-        if (HitRatio(status) <= PoorHitRatio)
-        {
-            yield return $"Only {HitRatio(status):0.#} % of the checks are answered from memory.";
-        }
-        if (!logs.Any())
-        {
-            yield return "Revocations are kept in memory only and are lost at a restart.";
-        }
+        return [.. status.Log.Nodes.Select(node =>
+            (JsonNode)Node(node.Name, node.Position, node.Silence, node.Version))];
     }
 
-    private JsonObject Node(BlacklistStatus status) => new()
+    private JsonObject Node(string name, ulong position, TimeSpan silence, string version) => new()
     {
-        ["id"] = Environment.MachineName,
-        ["position"] = status.Position.ToString(),
-        ["lag_ms"] = (long)status.Lag.TotalMilliseconds,
-        ["last_seen"] = Answer.Time(clock.Now),
-        ["version"] = Version,
+        ["id"] = name,
+        ["position"] = position.ToString(CultureInfo.InvariantCulture),
+        ["lag_ms"] = (long)silence.TotalMilliseconds,
+        ["last_seen"] = Answer.Time(clock.Now - silence),
+        ["version"] = version,
     };
-
-    /// <summary>The log's own word for itself: <c>SqliteRevocationLog</c> is <c>sqlite</c>.</summary>
-    private string StoreName() => logs.LastOrDefault() is { } log
-        ? log.GetType().Name.Replace("RevocationLog", "", StringComparison.Ordinal).ToLowerInvariant()
-        : "memory";
-
-    private static double HitRatio(BlacklistStatus status) => status.Checks == 0
-        ? 100
-        : 100.0 * (status.Checks - status.CatchUps) / status.Checks;
 }
 
 /// <summary>Completes the metrics document with what a server knows.</summary>

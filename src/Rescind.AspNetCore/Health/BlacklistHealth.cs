@@ -8,16 +8,10 @@ namespace Rescind.AspNetCore;
 /// known revocations are refused, but news is late or will not survive this process. Each change is logged
 /// once.
 /// </summary>
-internal sealed class BlacklistHealth(
-    Blacklist blacklist, IEnumerable<IRevocationLog> logs, ILogger<BlacklistHealth> logger) : IHealthCheck
+internal sealed class BlacklistHealth(Blacklist blacklist, ILogger<BlacklistHealth> logger) : IHealthCheck
 {
     public const string Name = "token-blacklist";
 
-    private const string InMemory =
-        "Revocations are kept in memory only: they are lost at a restart and no other process sees them. "
-        + "Choose a store, for example AddTokenBlacklist().UseSqlite(\"rescind.db\").";
-
-    private readonly bool _hasStore = logs.Any();
     private string? _last;
 
     public Task<HealthCheckResult> CheckHealthAsync(
@@ -36,23 +30,17 @@ internal sealed class BlacklistHealth(
         return Task.FromResult(result);
     }
 
-    private HealthCheckResult Judge(BlacklistStatus status, Dictionary<string, object> data)
+    private static HealthCheckResult Judge(BlacklistStatus status, Dictionary<string, object> data)
     {
         if (!status.Loaded)
         {
             return HealthCheckResult.Unhealthy(
                 $"The log has not been read yet: {status.Fault ?? "reading it is under way"}", data: data);
         }
-        if (!status.Fresh)
-        {
-            return HealthCheckResult.Degraded(
-                "This node does not know the newest revocations: "
-                + (status.Fault ?? "its last read of the log is older than BlacklistOptions.Freshness"),
-                data: data);
-        }
-        return _hasStore
+        var warnings = Warnings.Of(status).ToList();
+        return warnings.Count == 0
             ? HealthCheckResult.Healthy("Fresh", data)
-            : HealthCheckResult.Degraded(InMemory, data: data);
+            : HealthCheckResult.Degraded(string.Join(" ", warnings), data: data);
     }
 
     private void Say(HealthCheckResult result)

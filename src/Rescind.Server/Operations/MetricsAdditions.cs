@@ -15,7 +15,9 @@ internal static class MetricsAdditions
         var (tokens, sessions) = (rules["token"]!.GetValue<long>(), rules["session"]!.GetValue<long>());
         metrics["access_tokens_blacklisted"] = tokens + sessions;
         metrics["refresh_tokens_blacklisted"] = sessions;
-        answer["service_health"]!["store"] = "sqlite";
-        answer["nodes"]![0]!["id"] = settings.Node;
+        if (answer["service_health"]!["redis_connected"] is null)
+        {
+            answer["nodes"]![0]!["id"] = settings.Node;
+        }
     }
 }

@@ -26,6 +26,7 @@ internal sealed class FeedFollower(
     private int _nextPart;
     private bool _lost;
     private bool _recovering;
+    private bool _hasLoaded;
     private long _noWaitUntil = long.MinValue;
 
     /// <summary>The newest lease; null before the log was first read to its end.</summary>
@@ -53,6 +54,9 @@ internal sealed class FeedFollower(
 
     /// <summary>Why the last read failed, or null.</summary>
     public string? Fault => Volatile.Read(ref _fault);
+
+    /// <summary>Whether the log was read to its end once.</summary>
+    public bool HasLoaded => Volatile.Read(ref _hasLoaded);
 
     public bool IsFresh => Lease?.Covers(clock) ?? false;
 
@@ -250,6 +254,7 @@ internal sealed class FeedFollower(
         {
             Log.FeedFresh(logger, index.Count);
         }
+        Volatile.Write(ref _hasLoaded, true);
         Volatile.Write(ref _fault, null);
         Volatile.Write(ref _noWaitUntil, long.MinValue);
     }

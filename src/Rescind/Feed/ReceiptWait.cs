@@ -14,6 +14,10 @@ internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, 
         {
             return new Receipt(id, position, ReceiptState.Everywhere, 1, 1, clock.GetElapsedTime(started));
         }
+        if (position == default)
+        {
+            return new Receipt(id, position, ReceiptState.Journaled, 1, 1, clock.GetElapsedTime(started));
+        }
         var answered = clock.GetTimestamp();
         var longest = options.WaitFor == ReceiptState.Everywhere ? options.Freshness * 1.25 : TimeSpan.Zero;
         while (true)

@@ -9,10 +9,17 @@ public interface IRevocationLog
     /// <see cref="BlacklistOptions.Freshness"/> applies.</summary>
     bool IsShared { get; }
 
+    /// <summary>How the log is doing, from memory. Default: the store's name as the type says it.</summary>
+    LogStatus Status => new()
+    {
+        Store = GetType().Name.Replace("RevocationLog", "", StringComparison.Ordinal).ToLowerInvariant(),
+    };
+
     /// <summary>Adds entries; when the call returns they are durable, all of them.</summary>
     /// <param name="batch">1 to <see cref="BlacklistOptions.LargestBatch"/> entries.</param>
     /// <param name="cancel">Gives up waiting; the entries may be kept all the same.</param>
-    /// <returns>The position of the last entry.</returns>
+    /// <returns>The position of the last entry; the default value when the shared log did not confirm and a
+    /// local copy is durable.</returns>
     /// <exception cref="IOException">The log could not confirm; the entries may be kept or not.</exception>
     ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel);
 

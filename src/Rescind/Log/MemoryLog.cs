@@ -18,6 +18,16 @@ internal sealed class MemoryLog(TimeProvider clock) : IRevocationLog
 
     public bool IsShared => false;
 
+    public LogStatus Status { get; } = new()
+    {
+        Store = "memory",
+        Warnings =
+        [
+            "Revocations are kept in memory only: they are lost at a restart and no other process sees them. "
+            + "Choose a store, for example AddTokenBlacklist().UseSqlite(\"rescind.db\").",
+        ],
+    };
+
     public ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();

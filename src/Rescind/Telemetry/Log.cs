@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Rescind;
 
-/// <summary>Every log line of the core. Ids: 1000 feed, 1100 revocations, 1200 records, 1300 compaction. No
-/// message carries a token, a whole id or a name of a user.</summary>
+/// <summary>Every log line of the core. Ids: 1000 feed, 1100 revocations, 1200 records, 1300 compaction,
+/// 1400 journal. No message carries a token, a whole id or a name of a user.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1000, LogLevel.Information,
@@ -44,4 +44,29 @@ internal static partial class Log
 
     [LoggerMessage(1301, LogLevel.Error, "The log could not be compacted: {Fault}")]
     public static partial void CompactionFailed(ILogger logger, string fault);
+
+    [LoggerMessage(1400, LogLevel.Warning,
+        "The shared log does not confirm: revocations are kept on this node's disk until it does")]
+    public static partial void JournalTakesOver(ILogger logger);
+
+    [LoggerMessage(1401, LogLevel.Information,
+        "The shared log confirmed all that only this node's disk had kept: {Count} entries")]
+    public static partial void JournalReplayed(ILogger logger, long count);
+
+    [LoggerMessage(1402, LogLevel.Error,
+        "This node's disk cannot keep revocations; they depend on the shared log alone: {Fault}")]
+    public static partial void JournalStopped(ILogger logger, string fault);
+
+    [LoggerMessage(1403, LogLevel.Debug, "The shared log did not confirm an append: {Fault}")]
+    public static partial void AppendFailed(ILogger logger, string fault);
+
+    [LoggerMessage(1410, LogLevel.Error, "The local copy of the log cannot be written: {Fault}")]
+    public static partial void ReplicaStopped(ILogger logger, string fault);
+
+    [LoggerMessage(1411, LogLevel.Information, "The local copy of the log can be written again")]
+    public static partial void ReplicaWorks(ILogger logger);
+
+    [LoggerMessage(1412, LogLevel.Error,
+        "The local copy of the log fell too far behind and stays as it is until the next start")]
+    public static partial void ReplicaGivenUp(ILogger logger);
 }

@@ -23,7 +23,7 @@ public sealed class HealthTests
     [Fact]
     public async Task With_a_store_it_is_healthy_until_the_log_goes_away()
     {
-        var log = new SilentLog();
+        var log = new SilentLog { Status = new LogStatus { Store = "silent", JournalLoaded = false } };
         var lines = new Lines();
         await using var app = await TestApp.StartAsync(services =>
         {
@@ -56,7 +56,7 @@ public sealed class HealthTests
     {
         await using var services = new ServiceCollection().AddLogging().BuildServiceProvider();
         var health = new BlacklistHealth(
-            new Blacklist(log: new SilentLog()), [], services.GetRequiredService<ILogger<BlacklistHealth>>());
+            new Blacklist(log: new SilentLog()), services.GetRequiredService<ILogger<BlacklistHealth>>());
         var result = await health.CheckHealthAsync(new HealthCheckContext());
         Assert.Equal(HealthStatus.Unhealthy, result.Status);
         Assert.Contains("has not been read yet", result.Description, StringComparison.Ordinal);

@@ -25,6 +25,8 @@ internal sealed class SilentLog : IRevocationLog
 
     public bool IsShared { get; init; } = true;
 
+    public LogStatus Status { get; init; } = new() { Store = "silent" };
+
     public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         await Be(Appends, cancel);

@@ -185,16 +185,27 @@ public sealed class UnknownTests
     }
 
     [Fact]
-    public async Task Log_that_cannot_be_read_refuses_the_start()
+    public async Task Log_of_this_process_that_cannot_be_read_refuses_the_start()
     {
-        _log.Reads = SilentLog.Mood.Failing;
         var message = await TestApp.RefusedStartAsync(services =>
         {
             services.AddAuthentication("Bearer").AddJwtBearer(_tokens.Accept);
             services.AddTokenBlacklist();
-            services.AddSingleton<IRevocationLog>(_log);
+            services.AddSingleton<IRevocationLog>(
+                new SilentLog { IsShared = false, Reads = SilentLog.Mood.Failing });
         });
         Assert.Contains("The log is away", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Shared_log_that_is_away_at_the_start_is_no_reason_to_stay_down()
+    {
+        _log.Reads = SilentLog.Mood.Failing;
+        await using var app = await StartAsync();
+        var blacklist = app.Services.GetRequiredService<Blacklist>();
+        Assert.False(blacklist.GetStatus().Loaded);
+        _log.Reads = SilentLog.Mood.Well;
+        await Redis.Eventually.TrueAsync(() => blacklist.GetStatus() is { Loaded: true, Fresh: true }, "fresh");
     }
 
     private static void Refuse(BlacklistOptions options)

@@ -19,6 +19,14 @@ public sealed class ConformanceTests
         await new SqliteConformance(folder.PathOf("rescind.db")).RunAsync(fact);
     }
 
+    [Theory]
+    [MemberData(nameof(Facts))]
+    public async Task A_log_with_a_copy_on_disk_keeps_the_contract(string fact)
+    {
+        using var folder = new TestFolder();
+        await new JournaledConformance(folder.PathOf("rescind.db")).RunAsync(fact);
+    }
+
     public static TheoryData<string, string> Mistakes => new()
     {
         { nameof(Mistake.DropsTheNewest), "The newest entry is never dropped" },
@@ -52,6 +60,33 @@ public sealed class ConformanceTests
     private sealed class MistakenConformance(Mistake mistake) : RevocationLogConformance
     {
         protected override ValueTask<IRevocationLog> OpenAsync() => new(new MistakenLog(mistake));
+    }
+
+    private sealed class JournaledConformance(string path) : RevocationLogConformance
+    {
+        private readonly MemoryLog _shared = new(TimeProvider.System);
+        private SqliteStore? _store;
+
+        protected override async ValueTask<IRevocationLog> OpenAsync()
+        {
+            var options = new BlacklistOptions { JournalAfter = TimeSpan.FromSeconds(10) };
+            _store = SqliteStore.KeepLocally(path, _shared, options);
+
+            // As every node does first: what the disk holds is read before the shared log.
+            while (_store.Log.Status.JournalLoaded == false)
+            {
+                await _store.Log.ReadAsync(default, 100, default);
+            }
+            return _store.Log;
+        }
+
+        protected override async ValueTask<IRevocationLog?> ReopenAsync(IRevocationLog log)
+        {
+            await _store!.DisposeAsync();
+            return await OpenAsync();
+        }
+
+        protected override ValueTask CloseAsync(IRevocationLog log) => _store!.DisposeAsync();
     }
 
     private sealed class SqliteConformance(string path) : RevocationLogConformance

@@ -62,7 +62,7 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
     public async Task A_file_of_a_newer_version_is_refused()
     {
         await SqliteStore.Open(Path).DisposeAsync();
-        Run("PRAGMA user_version = 2");
+        Run("PRAGMA user_version = 3");
         Assert.Contains("newer version", Refusal(), StringComparison.Ordinal);
     }
 
@@ -212,6 +212,22 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_file_of_the_first_version_is_brought_forward()
+    {
+        await using (var store = SqliteStore.Open(Path))
+        {
+            await store.Log.AppendAsync(new[] { Entry(1) }, default);
+        }
+        Run("DROP TABLE journal; PRAGMA user_version = 1");
+        await using (var store = SqliteStore.Open(Path))
+        {
+            Assert.Equal(1, (await store.Log.ReadAsync(default, 10, default)).Entries.Length);
+        }
+        Assert.Equal("id,expires,entry", Text("SELECT group_concat(name) FROM pragma_table_info('journal')"));
+        Assert.Equal("2", Text("SELECT user_version || '' FROM pragma_user_version"));
+    }
+
+    [Fact]
     public async Task The_bytes_on_disk_are_pinned()
     {
         await using (var store = SqliteStore.Open(Path))
@@ -220,7 +236,7 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
                 new[] { new LogEntry { Id = new RevocationId(RuleKind.Token, 9, 5), ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(4_000_000_000) } },
                 default);
         }
-        Assert.Equal("1381188420 1", Text("SELECT (SELECT * FROM pragma_application_id) || ' ' || (SELECT * FROM pragma_user_version)"));
+        Assert.Equal("1381188420 2", Text("SELECT (SELECT * FROM pragma_application_id) || ' ' || (SELECT * FROM pragma_user_version)"));
         Assert.Equal("1 4000000000 0101" + "09" + new string('0', 30) + "05000000" + "00286BEE",
             Text("SELECT position || ' ' || expires || ' ' || hex(entry) FROM log"));
         Assert.Equal("horizon", Text("SELECT name FROM meta WHERE value = 0"));
