@@ -15,6 +15,12 @@ internal static partial class Log
     [LoggerMessage(5002, LogLevel.Information, "Redis answers again")]
     public static partial void Restored(ILogger logger);
 
+    [LoggerMessage(5003, LogLevel.Warning, "Redis is not safe for revocations: {Finding}")]
+    public static partial void Unsafe(ILogger logger, string finding);
+
+    [LoggerMessage(5004, LogLevel.Information, "About Redis: {Finding}")]
+    public static partial void Advice(ILogger logger, string finding);
+
     [LoggerMessage(5100, LogLevel.Warning,
         "The log in Redis recovers (epoch {Epoch}): nobody is fresh until every node has reported")]
     public static partial void RecoveryOpened(ILogger logger, string epoch);

@@ -27,11 +27,13 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     private readonly Receipts _receipts;
     private readonly Compactor _compactor;
     private readonly Announcements _announcements;
+    private readonly SelfCheck _check;
     private readonly Recovery _recovery = new();
     private readonly Signal _news = new();
     private readonly Signal _confirmed = new();
     private long _sentAt;
     private long _lastRead;
+    private long _roundTrip;
 
     public RedisRevocationLog(
         RedisLink link, RedisNames names, BlacklistOptions options, TimeProvider clock, ILogger logger)
@@ -44,13 +46,21 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         _receipts = new Receipts(_watch, _heartbeats, _confirmed, options.Freshness, clock);
         _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, _news, _confirmed,
             logger);
+        _check = new SelfCheck(link, clock, logger);
         _compactor = new Compactor(link, names, _watch, _heartbeats, this, clock, logger);
     }
 
     public bool IsShared => true;
 
-    /// <summary>The processes on this log, as last seen.</summary>
-    public IReadOnlyDictionary<string, ProcessRecord> Processes => _watch.Processes;
+    public LogStatus Status => new()
+    {
+        Store = "redis",
+        Connected = _link.IsConnected,
+        RoundTrip = Interlocked.Read(ref _roundTrip) is > 0 and var ticks ? TimeSpan.FromTicks(ticks) : null,
+        ErrorsInLastHour = _link.FaultsInLastHour,
+        Nodes = _watch.Nodes,
+        Warnings = _check.Warnings,
+    };
 
     public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _announcements.Apply = apply;
 
@@ -75,9 +85,12 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         await GiveBackAsync(cancel);
         Volatile.Write(ref _sentAt, _news.Version);
         var start = _ahead.StartAfter(after);
+        var sent = _clock.GetTimestamp();
         var (answer, isReplicated) = await _heartbeats.BeatAsync(start.From, max, cancel);
+        Interlocked.Exchange(ref _roundTrip, _clock.GetElapsedTime(sent).Ticks);
         Volatile.Write(ref _lastRead, _clock.GetTimestamp());
         _confirmed.Set();
+        _check.Begin();
         var isLost = !answer.Found || _recovery.IsBroken(after, answer.Epoch)
             || _ahead.IsIncomplete(start, answer);
         if (isLost)
@@ -117,6 +130,10 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     public ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position,
         CancellationToken cancel) =>
         _receipts.ReachAsync(position, cancel);
+
+    /// <summary>Looks at the server now.</summary>
+    public Task<IReadOnlyList<RedisFinding>> InspectAsync(CancellationToken cancel) =>
+        _check.LookAsync(cancel);
 
     public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel) =>
         _compactor.CompactAsync(now, cancel);

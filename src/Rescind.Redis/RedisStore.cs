@@ -45,6 +45,15 @@ public sealed class RedisStore : IAsyncDisposable
         return new RedisStore(Make(parsed, names, blacklist ?? new(), clock ?? TimeProvider.System, logger));
     }
 
+    /// <summary>Looks at the server as a careful operator would: eviction, persistence, version, replicas,
+    /// encryption. The log does so too, with its first read and every hour, and reports what is unsafe in
+    /// <see cref="IRevocationLog.Status"/>.</summary>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>What was found; empty: nothing to mend.</returns>
+    /// <exception cref="IOException">The server is away or refuses this user.</exception>
+    public Task<IReadOnlyList<RedisFinding>> InspectAsync(CancellationToken cancel = default) =>
+        _log.InspectAsync(cancel);
+
     /// <summary>Leaves the fleet and closes the connections.</summary>
     public ValueTask DisposeAsync() => _log.DisposeAsync();
 

@@ -136,6 +136,7 @@ internal static class RedisAddress
     private static ConfigurationOptions Settle(ConfigurationOptions options)
     {
         options.AbortOnConnectFail = false;
+        options.AllowAdmin = true; // the self-check asks INFO and CONFIG GET
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 1000;
         options.ConnectRetry = 1;

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -20,6 +21,7 @@ internal sealed class RedisLink(
     private const int ReplicationLimitMs = 500;
 
     private readonly SemaphoreSlim _connecting = new(1, 1);
+    private readonly FaultTally _faults = new(clock);
     private ConnectionMultiplexer? _pool;
     private int _away;
 
@@ -29,12 +31,20 @@ internal sealed class RedisLink(
 
     public int Database => configuration.DefaultDatabase ?? 0;
 
-    /// <summary>Runs a script on the master.</summary>
+    /// <summary>Whether the last call was answered, or refused by a server that is there.</summary>
+    public bool IsConnected => _pool is not null && Volatile.Read(ref _away) == 0;
+
+    public long FaultsInLastHour => _faults.InLastHour;
+
+    /// <summary>Runs a script on the master. A Cluster that has moved the slot is not followed within the
+    /// call: the client learns the new place, the caller tries again, and it stays known which server
+    /// answered.</summary>
     /// <exception cref="IOException">No answer in time, or a refusal.</exception>
     public Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
         CallAsync(
-            database =>
-                database.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.DemandMaster), cancel);
+            database => database.ScriptEvaluateAsync(
+                script, keys, arguments, CommandFlags.DemandMaster | CommandFlags.NoRedirect),
+            cancel);
 
     /// <summary>As <c>RunAsync</c>, and says whether half the servers have what the script wrote.</summary>
     /// <param name="script">The script.</param>
@@ -44,31 +54,35 @@ internal sealed class RedisLink(
     public async Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)
     {
-        await ConnectAsync(cancel);
-        var sockets = Sockets;
+        var way = await WayAsync(cancel);
         var answer = await RunAsync(script, arguments, cancel);
         var needed = servers(answer) / 2;
-        return (answer, needed == 0 || await IsReplicatedAsync(needed, sockets, cancel));
+        return (answer, needed == 0 || await IsReplicatedAsync(needed, way, cancel));
     }
 
-    /// <summary>Calls the server.</summary>
+    /// <summary>Calls the log's database.</summary>
     /// <exception cref="IOException">No answer in time, or a refusal.</exception>
-    public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancel)
+    public Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancel) =>
+        UseAsync(pool => call(pool.GetDatabase()), cancel);
+
+    /// <summary>Asks the log's master about itself.</summary>
+    /// <exception cref="IOException">It is away.</exception>
+    public async Task<ServerReport> ReportAsync(CancellationToken cancel)
     {
-        try
+        var server = await UseAsync(pool => Task.FromResult(Master(pool)), cancel);
+        var info = await AskAsync(server, "INFO", [], cancel);
+        var snapshots = await AskAsync(server, "CONFIG", ["GET", "save"], cancel);
+        return ServerReport.OfInfo(info?.ToString()) with
         {
-            var pool = await ConnectAsync(cancel);
-            var result = await call(pool.GetDatabase()).WaitAsync(Limit, clock, cancel);
-            if (Interlocked.Exchange(ref _away, 0) == 1)
+            Snapshots = snapshots is { Length: 2 } ? snapshots[1].ToString() : null,
+            IsEncrypted = configuration.Ssl,
+            IsLocal = server.EndPoint switch
             {
-                Log.Restored(logger);
-            }
-            return result;
-        }
-        catch (Exception fault) when (IsOfRedis(fault))
-        {
-            throw Explained(fault);
-        }
+                IPEndPoint one => IPAddress.IsLoopback(one.Address),
+                DnsEndPoint one => one.Host == "localhost",
+                _ => true,
+            },
+        };
     }
 
     /// <summary>Subscribes; the client does so again whenever its connection comes back.</summary>
@@ -84,7 +98,7 @@ internal sealed class RedisLink(
         }
         catch (Exception fault) when (IsOfRedis(fault))
         {
-            throw new IOException(SentenceOf(fault), fault);
+            throw Explained(fault);
         }
     }
 
@@ -98,17 +112,71 @@ internal sealed class RedisLink(
         _connecting.Dispose();
     }
 
-    /// <summary>How many sockets this pool has ever opened. <c>WAIT</c> says something about the writes of
-    /// its own connection only; on a new one it confirms at once, though no replica has anything.</summary>
-    private long Sockets => _pool?.GetCounters().Interactive.SocketCount ?? 0;
-
-    private async Task<bool> IsReplicatedAsync(int needed, long sockets, CancellationToken cancel)
+    private IServer Master(ConnectionMultiplexer pool)
     {
-        var confirmed = await CallAsync(
-            database => database.ExecuteAsync(
-                "WAIT", new object[] { needed, ReplicationLimitMs }, CommandFlags.DemandMaster),
-            cancel);
-        return (int)confirmed >= needed && Sockets == sockets;
+        try
+        {
+            return pool.GetServer(Stream, flags: CommandFlags.DemandMaster);
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw new RedisConnectionException(
+                ConnectionFailureType.UnableToConnect, CommandFlags.None, "No master is connected.", fault);
+        }
+    }
+
+    /// <summary>The server that scripts run on, and how many sockets to it there have ever been. <c>WAIT</c>
+    /// says something about the writes of its own connection only; on a new one it confirms at once, though
+    /// no replica has anything.</summary>
+    private Task<(IServer Server, long Sockets)> WayAsync(CancellationToken cancel) => UseAsync(
+        pool => Task.FromResult((Master(pool), Master(pool).GetCounters().Interactive.SocketCount)), cancel);
+
+    private async Task<bool> IsReplicatedAsync(
+        int needed, (IServer Server, long Sockets) way, CancellationToken cancel)
+    {
+        var confirmed = await UseAsync(
+            _ => way.Server.ExecuteAsync("WAIT", needed, ReplicationLimitMs), cancel);
+        var after = await WayAsync(cancel);
+        return (int)confirmed >= needed && after.Sockets == way.Sockets
+            && Equals(after.Server.EndPoint, way.Server.EndPoint);
+    }
+
+    /// <summary>The answer to a command that a managed service may forbid; null: it does, which is no
+    /// fault.</summary>
+    private Task<RedisResult?> AskAsync(
+        IServer server, string command, object[] arguments, CancellationToken cancel)
+    {
+        return UseAsync(_ => AnswerAsync(), cancel);
+
+        async Task<RedisResult?> AnswerAsync()
+        {
+            try
+            {
+                return await server.ExecuteAsync(command, arguments);
+            }
+            catch (RedisServerException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private async Task<T> UseAsync<T>(Func<ConnectionMultiplexer, Task<T>> call, CancellationToken cancel)
+    {
+        try
+        {
+            var pool = await ConnectAsync(cancel);
+            var result = await call(pool).WaitAsync(Limit, clock, cancel);
+            if (Interlocked.Exchange(ref _away, 0) == 1)
+            {
+                Log.Restored(logger);
+            }
+            return result;
+        }
+        catch (Exception fault) when (IsOfRedis(fault))
+        {
+            throw Explained(fault);
+        }
     }
 
     private async Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancel)
@@ -145,6 +213,7 @@ internal sealed class RedisLink(
     private IOException Explained(Exception fault)
     {
         var sentence = SentenceOf(fault);
+        _faults.Count();
         if (fault is not RedisServerException && Interlocked.Exchange(ref _away, 1) == 0)
         {
             Log.Lost(logger, sentence);

@@ -62,6 +62,21 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
         }
     }
 
+    /// <summary>The processes on the log, for people.</summary>
+    public IReadOnlyList<LogNode> Nodes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _seen.Values
+                    .Select(one => new LogNode(one.Record.Name, one.Record.Confirmed,
+                        clock.GetElapsedTime(one.Since), one.Record.Version))
+                    .OrderBy(one => one.Name, StringComparer.Ordinal)];
+            }
+        }
+    }
+
     public Report NextReport()
     {
         lock (_gate)

@@ -116,6 +116,24 @@ public sealed class FleetTests(ITestOutputHelper output)
         Assert.Equal(Verdict.Accepted, await fleet.Nodes[1].CheckAsync(Token("other")));
     }
 
+    [Fact]
+    public async Task The_status_names_the_fleet_and_tells_of_an_outage()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var fleet = await Fleet.StartAsync(server, 2);
+        var log = fleet.Nodes[0].GetStatus().Log;
+        Assert.Equal(("redis", true, 2), (log.Store, log.Connected, log.Nodes.Count));
+        Assert.All(log.Nodes, node => Assert.InRange(node.Silence, TimeSpan.Zero, Bound));
+        Assert.InRange(log.RoundTrip!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(1));
+        Assert.Equal(0, log.ErrorsInLastHour);
+        await server.KillAsync();
+        await Eventually.TrueAsync(
+            () => fleet.Nodes[0].GetStatus().Log is { Connected: false, ErrorsInLastHour: > 0 }, "the outage shows");
+        await server.StartProcessAsync();
+        await Eventually.TrueAsync(
+            () => fleet.Nodes[0].GetStatus().Log is { Connected: true }, "the end of the outage shows");
+    }
+
     private static TokenFacts Token(string id, string subject = "user") => new()
     {
         Issuer = Issuer, TokenId = id, Subject = subject, IssuedAt = DateTimeOffset.UtcNow,
