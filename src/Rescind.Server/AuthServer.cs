@@ -170,13 +170,28 @@ internal static class AuthServer
         services.AddAuthorizationBuilder().AddPolicy(Caller.AdminPolicy, policy => policy
             .RequireAuthenticatedUser()
             .RequireAssertion(context => Caller.IsAdministrator(context.User)));
-        services.AddTokenBlacklist(blacklist =>
+        AddBlacklist(services, settings);
+    }
+
+    private static void AddBlacklist(IServiceCollection services, ServerSettings settings)
+    {
+        var blacklist = services.AddTokenBlacklist(blacklist =>
         {
             blacklist.ClockSkew = TokenRules.ClockSkew;
             blacklist.LongestTokenLifetime = settings.LongestLifetime;
             blacklist.Freshness = settings.Freshness;
             blacklist.WaitFor = settings.WaitFor;
             blacklist.RefuseWhenUnknown = settings.RefuseWhenUnknown;
-        }).UseSqlite(settings.Data.PathOf("rescind.db"));
+        });
+        var file = settings.Data.PathOf("rescind.db");
+        if (settings.Redis is { } redis)
+        {
+            blacklist.UseRedis(redis.Address, names => names.Node = settings.Node).KeepLocally(file);
+            services.AddSingleton<RedisGate>();
+        }
+        else
+        {
+            blacklist.UseSqlite(file);
+        }
     }
 }

@@ -96,11 +96,16 @@ internal sealed class ServerProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
+    /// <summary>SIGSTOP: its connections stay open, and nobody answers.</summary>
+    public Task FreezeAsync() => SignalAsync("-STOP");
+
+    public Task ResumeAsync() => SignalAsync("-CONT");
+
     /// <summary>SIGTERM, as a service manager sends it.</summary>
     public async Task<int> StopAsync()
     {
-        using var kill = Process.Start("kill", ["-TERM", _process!.Id.ToString()]);
-        await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await SignalAsync("-TERM");
+        await _process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
         return _process.ExitCode;
     }
 
@@ -113,6 +118,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         _process?.Dispose();
         Client.Dispose();
         Directory.Delete(Folder, recursive: true);
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, _process!.Id.ToString()]);
+        await kill.WaitForExitAsync();
     }
 
     private static int FreePort()

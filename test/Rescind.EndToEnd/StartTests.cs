@@ -10,7 +10,7 @@ public sealed class StartTests
     [InlineData("JWT_SECRET", "short")]
     [InlineData("JWT_SECRET", null)]
     [InlineData("ALGORITHM", "none")]
-    [InlineData("REDIS_URL", "redis://:a-password-nobody-may-see@127.0.0.1")]
+    [InlineData("REDIS_URL", "redis://:a-password-nobody-may-see@127.0.0.1:many")]
     public async Task A_wrong_setting_stops_the_start_with_one_line_that_names_it(string name, string? value)
     {
         await using var server = new ServerProcess((name, value), ("ASPNETCORE_URLS", name == "PORT" ? null : "http://127.0.0.1:0"));

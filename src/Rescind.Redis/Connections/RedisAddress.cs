@@ -1,12 +1,13 @@
+using Rescind.Redis;
 using StackExchange.Redis;
 
-namespace Rescind.Redis;
+namespace Rescind;
 
 /// <summary>
 /// From what an operator writes to how the client connects. A message about a mistake names the part that is
 /// wrong and repeats none of the value: wherever somebody mistypes, the password may end up in any part.
 /// </summary>
-internal static class RedisAddress
+public static class RedisAddress
 {
     private const string Form =
         "Write redis://[user:password@]host[:port][/database], rediss://… for TLS, or a connection string of "
@@ -14,16 +15,36 @@ internal static class RedisAddress
 
     private const int DefaultPort = 6379;
 
+    /// <summary>What is wrong with the address of a Redis, in words that repeat nothing of it; null: it can
+    /// be used.</summary>
+    /// <param name="configuration">As for <see cref="RedisStore.Open"/>.</param>
+    public static string? FaultOf(string configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        try
+        {
+            Parse(configuration);
+            return null;
+        }
+        catch (MalformedException fault)
+        {
+            return fault.What;
+        }
+    }
+
     /// <exception cref="ArgumentException">Malformed.</exception>
-    public static ConfigurationOptions Parse(string configuration)
+    internal static ConfigurationOptions Parse(string configuration)
     {
         var text = configuration.Trim();
         var options = text.Contains("://", StringComparison.Ordinal) ? OfUrl(text) : OfList(text);
         return Settle(options);
     }
 
-    /// <summary>The Redis protocol of an Upstash endpoint: TLS on its host, user <c>default</c>, the token as
-    /// password.</summary>
+    /// <summary>The address of an Upstash database, which speaks the Redis protocol too: TLS on its host,
+    /// user <c>default</c>, the token as password.</summary>
+    /// <param name="url">The endpoint, <c>https://name.upstash.io</c>.</param>
+    /// <param name="token">Its token.</param>
+    /// <returns>A <c>rediss://</c> address.</returns>
     /// <exception cref="ArgumentException">Malformed.</exception>
     public static string OfUpstash(string url, string token)
     {
@@ -151,6 +172,11 @@ internal static class RedisAddress
     private static bool IsNoHost(char letter) =>
         !char.IsLetterOrDigit(letter) && letter is not ('.' or '-' or '_' or ':');
 
-    private static ArgumentException Malformed(string what) =>
-        new($"The address of Redis is malformed: {what}. {Form}", nameof(what));
+    private static MalformedException Malformed(string what) => new(what);
+
+    private sealed class MalformedException(string what)
+        : ArgumentException($"The address of Redis is malformed: {what}. {Form}")
+    {
+        public string What => what;
+    }
 }

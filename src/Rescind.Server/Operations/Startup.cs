@@ -11,7 +11,8 @@ namespace Rescind.Server.Operations;
 
 internal sealed class Startup(
     IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, Passwords passwords,
-    ServerSettings settings, IServer server, HealthCheckService health, ILogger<Startup> logger)
+    ServerSettings settings, IServer server, HealthCheckService health, ILogger<Startup> logger,
+    RedisGate? redis = null)
     : IHostedLifecycleService
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
@@ -19,6 +20,10 @@ internal sealed class Startup(
         foreach (var warning in settings.Warnings)
         {
             Log.Setting(logger, warning);
+        }
+        if (redis is not null)
+        {
+            await redis.CheckAsync(cancellationToken);
         }
         await using (var db = await factory.CreateDbContextAsync(cancellationToken))
         {

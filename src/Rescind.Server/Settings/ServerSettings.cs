@@ -35,6 +35,9 @@ internal sealed record ServerSettings
 
     public required TimeSpan Freshness { get; init; }
 
+    /// <summary>Where the log is shared; null: this node alone has it, in a file.</summary>
+    public required RedisSettings? Redis { get; init; }
+
     public required string? AdminEmail { get; init; }
 
     public required string? AdminPassword { get; init; }

@@ -26,6 +26,12 @@ internal static class SettingsReader
             warnings.Add("REFRESH_GRACE_SECONDS: this version has no grace period yet; "
                 + "a rotated refresh token is refused at once.");
         }
+        var redis = RedisSettings.Read(variables);
+        if (redis is not null)
+        {
+            warnings.Add("REDIS_URL: nodes share revocations; accounts and sessions stay in each node's own "
+                + "file, because this version has no PostgreSQL yet.");
+        }
         return new ServerSettings
         {
             IsDevelopment = development,
@@ -45,6 +51,7 @@ internal static class SettingsReader
                 : ReceiptState.Everywhere,
             Freshness = TimeSpan.FromMilliseconds(
                 variables.Number("BLACKLIST_FRESHNESS_MS", 1000, 50, 60_000)),
+            Redis = redis,
             AdminEmail = email,
             AdminPassword = password,
             CorsOrigins = Origins(variables),

@@ -39,9 +39,12 @@ public sealed class SettingsTests : IDisposable
         { "CORS_ORIGINS", "https://app.example.com/path" },
         { "FORWARDED_PROXIES", "proxy.example.com" },
         { "ENVIRONMENT", "prod" },
-        { "REDIS_URL", "redis://127.0.0.1" },
+        { "REDIS_URL", "http://127.0.0.1" },
+        { "REDIS_URL", "redis://:secret password@" },
         { "REDIS_REQUIRED", "true" },
-        { "UPSTASH_URL", "https://example.com" },
+        { "REDIS_STRICT", "true" },
+        { "REDIS_STRICT", "perhaps" },
+        { "REDIS_KEY_MIRROR", "blacklist:{jti}" },
         { "DATABASE_URL", "postgresql://127.0.0.1/x" },
         { "BLACKLIST_LOG_KEY", "anything" },
         { "SMTP_URL", "smtp://127.0.0.1" },
@@ -82,6 +85,32 @@ public sealed class SettingsTests : IDisposable
         Assert.Empty(settings.CorsOrigins);
         Assert.Empty(settings.Warnings);
         Assert.DoesNotContain(ServerUnderTest.Secret, settings.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_Redis_is_taken_from_either_pair_of_variables_and_never_shown()
+    {
+        Assert.Null(Read().Redis);
+        var upstash = Read(("UPSTASH_URL", "https://name.upstash.io"), ("UPSTASH_AUTH_TOKEN", "to/ken"));
+        Assert.Equal("rediss://default:to%2Fken@name.upstash.io:6379", upstash.Redis!.Address);
+        var own = Read(
+            ("REDIS_URL", "redis://:pass@127.0.0.1"), ("REDIS_REQUIRED", "TRUE"), ("REDIS_STRICT", "true"),
+            ("UPSTASH_URL", "https://name.upstash.io"), ("UPSTASH_AUTH_TOKEN", "token"));
+        Assert.Equal(new RedisSettings("redis://:pass@127.0.0.1", true, true), own.Redis);
+        Assert.DoesNotContain("pass", own.Redis!.ToString(), StringComparison.Ordinal);
+        Assert.Single(own.Warnings, warning => warning.StartsWith("REDIS_URL", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("https://name.upstash.io", null, "UPSTASH_AUTH_TOKEN")]
+    [InlineData(null, "token", "UPSTASH_URL")]
+    [InlineData("http://name.upstash.io", "token", "UPSTASH_URL")]
+    [InlineData("https://name.upstash.io", "to ken", "UPSTASH_AUTH_TOKEN")]
+    public void Half_an_Upstash_is_refused(string? url, string? token, string named)
+    {
+        var refused = Assert.Throws<StartRefusedException>(
+            () => Read(("UPSTASH_URL", url), ("UPSTASH_AUTH_TOKEN", token)));
+        Assert.StartsWith(named, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,67 @@
+namespace Rescind.Server.Settings;
+
+/// <summary>The Redis that the fleet shares.</summary>
+/// <param name="Address">As <see cref="RedisStore.Open"/> takes it; may hold a password.</param>
+/// <param name="IsRequired">Whether the server stays down when Redis cannot be reached at start.</param>
+/// <param name="IsStrict">Whether it stays down when Redis may lose revocations.</param>
+internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStrict)
+{
+    /// <summary>Reads the variables; null: none names a Redis.</summary>
+    public static RedisSettings? Read(Variables variables)
+    {
+        var required = variables.Word("REDIS_REQUIRED", "false", "true", "false") == "true";
+        var strict = variables.Word("REDIS_STRICT", "false", "true", "false") == "true";
+        var upstash = OfUpstash(variables);
+        if ((OfRedis(variables) ?? upstash) is { } address)
+        {
+            return new RedisSettings(address, required, strict);
+        }
+        return required || strict
+            ? throw new StartRefusedException(
+                required ? "REDIS_REQUIRED" : "REDIS_STRICT", "no Redis is named",
+                "set REDIS_URL, or remove the variable")
+            : null;
+    }
+
+    // A record prints its members, and the address may hold a password.
+    public override string ToString() => nameof(RedisSettings);
+
+    private static string? OfRedis(Variables variables)
+    {
+        if (variables.Secret("REDIS_URL") is not { } address)
+        {
+            return null;
+        }
+        return RedisAddress.FaultOf(address) is { } fault
+            ? throw new StartRefusedException(
+                "REDIS_URL", fault, "write redis://user:password@host:port/database, or rediss:// for TLS")
+            : address;
+    }
+
+    private static string? OfUpstash(Variables variables)
+    {
+        var (url, token) = (variables.Text("UPSTASH_URL"), variables.Secret("UPSTASH_AUTH_TOKEN"));
+        if (url is null && token is null)
+        {
+            return null;
+        }
+        if (url is null || token is null)
+        {
+            throw new StartRefusedException(
+                url is null ? "UPSTASH_URL" : "UPSTASH_AUTH_TOKEN", "it is missing, and the other is set",
+                "set both or neither");
+        }
+        try
+        {
+            return RedisAddress.OfUpstash(url, token);
+        }
+        catch (ArgumentException fault)
+        {
+            throw fault.ParamName == "url"
+                ? new StartRefusedException(
+                    "UPSTASH_URL", "it is not the endpoint of a database", "write https://name.upstash.io")
+                : new StartRefusedException(
+                    "UPSTASH_AUTH_TOKEN", "it holds spaces", "copy it from the database's page");
+        }
+    }
+}

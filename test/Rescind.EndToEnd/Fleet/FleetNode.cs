@@ -1,0 +1,62 @@
+using System.Text.Json;
+
+namespace Rescind.EndToEnd.Fleet;
+
+/// <summary>What a revocation was answered with.</summary>
+internal sealed record Receipt(int Status, string State, int Confirmed, int Expected, double ElapsedMs);
+
+/// <summary>One server process of a fleet, with the calls that fleet tests need.</summary>
+internal sealed class FleetNode : IAsyncDisposable
+{
+    private readonly MobileApp _app;
+    private string? _admin;
+
+    private FleetNode(ServerProcess server) => (Server, _app) = (server, new MobileApp(server.Client));
+
+    public ServerProcess Server { get; }
+
+    public static FleetNode Of(string redis, string name, params (string Name, string? Value)[] settings) => new(
+        new ServerProcess([("REDIS_URL", redis), ("RESCIND_NODE", name), .. settings]));
+
+    /// <summary>Starts the process, and logs its administrator in once.</summary>
+    public async Task StartAsync()
+    {
+        await Server.StartAsync();
+        _admin ??= (await _app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword)).Access;
+    }
+
+    /// <summary>How a check of a token ends: 200 accepted, 401 revoked, 503 unknown.</summary>
+    public Task<int> CheckAsync(string token) => _app.ValidateAsync(token);
+
+    public async Task<Receipt> RevokeAsync(string tokenId)
+    {
+        var (status, body) = await _app.SendAsync(
+            HttpMethod.Post, "/api/auth/admin/revoke-token-by-jti", _admin,
+            new { jti = tokenId, reason = "admin_action" });
+        Assert.True(status is 200 or 202, $"The revocation answered {status}: {body}\n{Server.Output}");
+        var receipt = body.GetProperty("receipt");
+        return new Receipt(
+            status, receipt.GetProperty("state").GetString()!, receipt.GetProperty("nodes_confirmed").GetInt32(),
+            receipt.GetProperty("nodes_expected").GetInt32(), receipt.GetProperty("elapsed_ms").GetDouble());
+    }
+
+    public async Task<JsonElement> MetricsAsync()
+    {
+        var (status, body) = await _app.SendAsync(HttpMethod.Get, "/api/auth/admin/blacklist-metrics", _admin);
+        Assert.Equal(200, status);
+        return body;
+    }
+
+    /// <summary>Revocations of single tokens that this node knows.</summary>
+    public async Task<long> CountAsync() => (await MetricsAsync())
+        .GetProperty("blacklist_metrics").GetProperty("rules").GetProperty("token").GetInt64();
+
+    /// <summary>A token that no server has seen, and its id.</summary>
+    public static (string Token, string Id) NewToken()
+    {
+        var id = Guid.NewGuid().ToString();
+        return (MobileApp.Minted("user", id), id);
+    }
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+}

@@ -1,0 +1,174 @@
+using System.Diagnostics;
+using Rescind.Tests.Redis;
+using StackExchange.Redis;
+
+namespace Rescind.EndToEnd.Fleet;
+
+/// <summary>Three server processes on one Redis: at the instant of a receipt that says <c>everywhere</c>, every other
+/// node refuses.</summary>
+public sealed class ReceiptTests(ITestOutputHelper output)
+{
+    /// <summary>1,000 in the ordinary run, 100,000 by <c>dotnet run build.cs soak fleet</c>.</summary>
+    private static readonly int Tries =
+        int.TryParse(Environment.GetEnvironmentVariable("RESCIND_SOAK_TRIES"), out var tries) ? tries : 1_000;
+
+    /// <summary>A node that cannot know refuses, so that a lucky acceptance cannot hide.</summary>
+    private static readonly (string, string?)[] Careful = [("BLACKLIST_WHEN_UNKNOWN", "refuse")];
+
+    [Fact]
+    public async Task Every_other_process_refuses_at_the_instant_of_the_receipt()
+    {
+        await using var fleet = await ServerFleet.StartAsync(3, Careful);
+        var (writer, others) = (fleet.Nodes[0], fleet.Nodes.Skip(1).ToList());
+        var (receipts, refusals) = (new List<double>(), new List<double>());
+        for (var i = 0; i < Tries; i++)
+        {
+            var (token, id) = FleetNode.NewToken();
+            Assert.All(await Task.WhenAll(others.Select(node => node.CheckAsync(token))), status => Assert.Equal(200, status));
+            var begun = Stopwatch.GetTimestamp();
+            var refused = i % 4 == 0 ? UntilRefusedAsync(others[0], token, begun) : null;
+            var receipt = await writer.RevokeAsync(id);
+            var after = await Task.WhenAll(others.Select(node => node.CheckAsync(token)));
+            Assert.All(after, status => Assert.Equal(401, status));
+            Assert.Equal(("everywhere", 3, 3), (receipt.State, receipt.Confirmed, receipt.Expected));
+            receipts.Add(receipt.ElapsedMs);
+            if (refused is not null)
+            {
+                refusals.Add(await refused);
+            }
+        }
+        var plain = await PlainRoundTripsAsync(fleet.Redis);
+        output.WriteLine($"{Tries} revocations, 3 of 3 each, refused by both others at that instant; p99 in ms: receipt "
+            + $"{P99(receipts):n2}, revoke to refused elsewhere {P99(refusals):n2} (two HTTP calls in it), plain pub/sub "
+            + $"round trip {P99(plain):n2}");
+    }
+
+    [Fact]
+    public async Task Without_pub_sub_receipts_are_as_true_and_only_slower()
+    {
+        await using var fleet = await ServerFleet.StartAsync(3, [.. Careful, ("BLACKLIST_FRESHNESS_MS", "400")]);
+        using var over = new CancellationTokenSource();
+        var cuts = CutPushAsync(fleet.Redis, over.Token);
+        var times = new List<double>();
+        for (var i = 0; i < Math.Min(100, Tries); i++)
+        {
+            var (token, id) = FleetNode.NewToken();
+            var receipt = await fleet.Nodes[i % 3].RevokeAsync(id);
+            Assert.Equal("everywhere", receipt.State);
+            Assert.All(await Task.WhenAll(fleet.Nodes.Select(node => node.CheckAsync(token))),
+                status => Assert.Equal(401, status));
+            times.Add(receipt.ElapsedMs);
+        }
+        await over.CancelAsync();
+        output.WriteLine($"{await cuts} pub/sub connections killed meanwhile; receipt p99 {P99(times):n1} ms");
+    }
+
+    [Fact]
+    public async Task A_process_that_was_frozen_accepts_nothing_that_a_receipt_forbids_when_it_goes_on()
+    {
+        await using var fleet = await ServerFleet.StartAsync(3, Careful);
+        var frozen = fleet.Nodes[2];
+        for (var round = 0; round < 5; round++)
+        {
+            var (token, id) = FleetNode.NewToken();
+            Assert.Equal(200, await frozen.CheckAsync(token));
+            await frozen.Server.FreezeAsync();
+            var queued = Enumerable.Range(0, 20).Select(_ => frozen.CheckAsync(token)).ToList();
+            var receipt = await fleet.Nodes[0].RevokeAsync(id);
+            Assert.Equal("everywhere", receipt.State);
+            Assert.InRange(receipt.ElapsedMs, 0, 2_000);
+            await frozen.Server.ResumeAsync();
+            Assert.All(await Task.WhenAll(queued), status => Assert.Contains(status, new[] { 401, 503 }));
+            await Eventually.TrueAsync(
+                async () => await frozen.CheckAsync(FleetNode.NewToken().Token) == 200, "the node is fresh again");
+            Assert.Equal(401, await frozen.CheckAsync(token));
+        }
+    }
+
+    [Fact]
+    public async Task A_killed_process_is_waited_for_no_longer_than_its_lease_and_one_that_joins_is_counted()
+    {
+        await using var fleet = await ServerFleet.StartAsync(3, Careful);
+        await fleet.Nodes[2].Server.KillAsync();
+        var first = await fleet.Nodes[0].RevokeAsync(Guid.NewGuid().ToString());
+        Assert.Equal("everywhere", first.State);
+        Assert.InRange(first.ElapsedMs, 0, 1_500);
+        await Eventually.TrueAsync(async () =>
+        {
+            var again = await fleet.Nodes[0].RevokeAsync(Guid.NewGuid().ToString());
+            return again is { Confirmed: 2, Expected: 2, ElapsedMs: < 500 };
+        }, "the dead process is struck off");
+
+        // The same name twice: two processes are two, and each confirms for itself.
+        var joining = fleet.JoinAsync("node-0");
+        var ended = new List<string>();
+        while (!joining.IsCompleted)
+        {
+            var (token, id) = FleetNode.NewToken();
+            Assert.Equal("everywhere", (await fleet.Nodes[0].RevokeAsync(id)).State);
+            ended.Add(token);
+        }
+        var joined = await joining;
+        Assert.All(await Task.WhenAll(ended.Select(joined.CheckAsync)), status => Assert.Equal(401, status));
+        await Eventually.TrueAsync(async () =>
+        {
+            var (token, id) = FleetNode.NewToken();
+            var receipt = await fleet.Nodes[1].RevokeAsync(id);
+            Assert.Equal(401, await joined.CheckAsync(token));
+            Assert.Equal(401, await fleet.Nodes[0].CheckAsync(token));
+            return receipt is { Confirmed: 3, Expected: 3 };
+        }, "both processes of one name are counted");
+        var names = (await fleet.Nodes[1].MetricsAsync()).GetProperty("nodes").EnumerateArray()
+            .Select(node => node.GetProperty("id").GetString());
+        Assert.Equal(2, names.Count(name => name == "node-0"));
+        output.WriteLine($"{ended.Count} tokens ended while a process joined, all refused by its first answer");
+    }
+
+    /// <summary>Time until a node refuses, asked in a loop.</summary>
+    private static async Task<double> UntilRefusedAsync(FleetNode node, string token, long begun)
+    {
+        while (await node.CheckAsync(token) != 401)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(begun) < Eventually.Patience, "It is never refused.");
+        }
+        return Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
+    }
+
+    private static async Task<int> CutPushAsync(RedisServer redis, CancellationToken cancel)
+    {
+        await using var pool = await redis.ConnectAsync();
+        var cut = 0;
+        while (!cancel.IsCancellationRequested)
+        {
+            cut += (int)await pool.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
+            await Task.Delay(5, CancellationToken.None);
+        }
+        return cut;
+    }
+
+    /// <summary>A publish and an answering publish between two connections, as plain as it gets.</summary>
+    private static async Task<List<double>> PlainRoundTripsAsync(RedisServer redis)
+    {
+        await using var near = await redis.ConnectAsync();
+        await using var far = await redis.ConnectAsync();
+        var (there, back) = (RedisChannel.Literal("there"), RedisChannel.Literal("back"));
+        var answers = new SemaphoreSlim(0);
+        await far.GetSubscriber().SubscribeAsync(there, (_, message) => far.GetSubscriber().Publish(back, message));
+        await near.GetSubscriber().SubscribeAsync(back, (_, _) => answers.Release());
+        var times = new List<double>();
+        for (var i = 0; i < 1_000; i++)
+        {
+            var begun = Stopwatch.GetTimestamp();
+            await near.GetSubscriber().PublishAsync(there, i);
+            Assert.True(await answers.WaitAsync(Eventually.Patience));
+            times.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
+        }
+        return times;
+    }
+
+    private static double P99(List<double> times)
+    {
+        times.Sort();
+        return times[(int)(times.Count * 0.99)];
+    }
+}
