@@ -16,6 +16,8 @@ return args switch
     ["test"] => Test(null),
     ["test", var name] => Test(name),
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
+    ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
+    ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
 };
 
@@ -26,6 +28,8 @@ int Usage()
         dotnet run build.cs test          build, then run every test
         dotnet run build.cs test <name>   one project, class or test: any part of its name
         dotnet run build.cs soak kill     kill -9 after the answer of a logout, 100 times
+        dotnet run build.cs soak fleet    100,000 revocations, refused by every process at the instant of the receipt
+        dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         """);
     return 2;
 }

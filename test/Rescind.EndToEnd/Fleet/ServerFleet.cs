@@ -13,6 +13,9 @@ internal sealed class ServerFleet : IAsyncDisposable
 
     public List<FleetNode> Nodes { get; } = [];
 
+    /// <summary>Revocations made while waiting for the fleet to be counted.</summary>
+    public int WarmUps { get; private set; }
+
     public static async Task<ServerFleet> StartAsync(int nodes, params (string Name, string? Value)[] settings)
     {
         var fleet = new ServerFleet(await RedisServer.StartAsync(), settings);
@@ -39,6 +42,7 @@ internal sealed class ServerFleet : IAsyncDisposable
         {
             await Eventually.TrueAsync(async () =>
             {
+                WarmUps++;
                 var receipt = await node.RevokeAsync(Guid.NewGuid().ToString());
                 return (receipt.Confirmed, receipt.Expected) == (Nodes.Count, Nodes.Count);
             }, "the fleet is counted");

@@ -1,0 +1,42 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Rescind.EndToEnd.Fleet;
+
+/// <summary>Callers that check one token in a loop, and remember every answer with its time.</summary>
+internal sealed class Load : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _over = new();
+    private readonly List<Task> _callers;
+    private ConcurrentBag<(int Status, double Ms)> _answers = [];
+
+    /// <param name="nodes">Two callers for each of these.</param>
+    /// <param name="token">A token that is to be accepted throughout.</param>
+    public Load(IEnumerable<FleetNode> nodes, string token) =>
+        _callers = [.. nodes.SelectMany(node => new[] { node, node }).Select(node => CallAsync(node, token))];
+
+    /// <summary>What was answered since the last call of this: other answers than 200, and times in order.</summary>
+    public (int Failed, double[] Times) Take()
+    {
+        var answers = Interlocked.Exchange(ref _answers, []).ToList();
+        return (answers.Count(answer => answer.Status != 200), [.. answers.Select(answer => answer.Ms).Order()]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        await Task.WhenAll(_callers);
+        _over.Dispose();
+    }
+
+    private async Task CallAsync(FleetNode node, string token)
+    {
+        while (!_over.IsCancellationRequested)
+        {
+            var begun = Stopwatch.GetTimestamp();
+            var status = await node.CheckAsync(token);
+            _answers.Add((status, Stopwatch.GetElapsedTime(begun).TotalMilliseconds));
+            await Task.Delay(5);
+        }
+    }
+}

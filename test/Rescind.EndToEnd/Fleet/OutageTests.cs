@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Rescind.Tests.Redis;
+
+namespace Rescind.EndToEnd.Fleet;
+
+/// <summary>Redis goes away under load. Nobody who asks notices, and nothing that was answered is lost.</summary>
+public sealed class OutageTests(ITestOutputHelper output)
+{
+    /// <summary>15 s in the ordinary run, 10 minutes by <c>dotnet run build.cs soak outage</c>.</summary>
+    private static readonly TimeSpan Outage = TimeSpan.FromSeconds(
+        int.TryParse(Environment.GetEnvironmentVariable("RESCIND_SOAK_SECONDS"), out var seconds) ? seconds : 15);
+
+    private static readonly TimeSpan Allowance = TimeSpan.FromMilliseconds(50);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Requests_go_on_and_every_revocation_is_refused_everywhere_afterwards(bool isFrozen)
+    {
+        await using var fleet = await ServerFleet.StartAsync(3);
+        var (token, _) = FleetNode.NewToken();
+        var made = new List<(int Node, string Token)>();
+        await using var load = new Load([fleet.Nodes[0], fleet.Nodes[2]], token);
+        await Task.Delay(TimeSpan.FromSeconds(2)); // the first calls compile code
+        load.Take();
+        await RevokeForAsync(fleet, TimeSpan.FromSeconds(5), made, isAway: false);
+        var normal = load.Take();
+
+        await (isFrozen ? fleet.Redis.FreezeAsync() : fleet.Redis.KillAsync());
+        await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
+        await fleet.Nodes[1].Server.KillAsync();
+        await fleet.Nodes[1].Server.StartAsync();
+        foreach (var (node, ended) in made)
+        {
+            Assert.True(node != 1 || await fleet.Nodes[1].CheckAsync(ended) == 401, "The restart forgot a revocation.");
+        }
+        await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
+        var away = load.Take();
+        await (isFrozen ? fleet.Redis.ResumeAsync() : fleet.Redis.StartProcessAsync());
+
+        var back = Stopwatch.GetTimestamp();
+        foreach (var node in fleet.Nodes)
+        {
+            await Eventually.TrueAsync(async () => await node.CountAsync() >= Expected(), "all is known");
+        }
+        var known = Stopwatch.GetElapsedTime(back);
+        foreach (var node in fleet.Nodes)
+        {
+            await Parallel.ForEachAsync(made, async (one, _) => Assert.Equal(401, await node.CheckAsync(one.Token)));
+            Assert.Equal(Expected(), await node.CountAsync());
+            await Eventually.TrueAsync(async () => await PendingAsync(node) == 0, "the journal is empty");
+        }
+        output.WriteLine(
+            $"Redis {(isFrozen ? "frozen" : "killed")} for {Outage.TotalSeconds:0} s: {made.Count} revocations in, as many "
+            + $"known on each node {known.TotalSeconds:n1} s after it was back. Checks: {Text(normal.Times)} with Redis, "
+            + $"{Text(away.Times)} without");
+        Assert.Equal((0, 0), (normal.Failed, away.Failed));
+        Assert.InRange(Part(away.Times, 0.99), 0, Part(normal.Times, 0.99) + Allowance.TotalMilliseconds);
+        Assert.InRange(away.Times[^1], 0, normal.Times[^1] + Allowance.TotalMilliseconds);
+
+        long Expected() => made.Count + fleet.WarmUps;
+    }
+
+    /// <summary>Revokes on each node in turn; each token is refused there from the answer on.</summary>
+    private static async Task RevokeForAsync(
+        ServerFleet fleet, TimeSpan time, List<(int, string)> made, bool isAway)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        for (var i = 0; Stopwatch.GetElapsedTime(begun) < time; i++)
+        {
+            var node = i % fleet.Nodes.Count;
+            var (token, id) = FleetNode.NewToken();
+            var receipt = await fleet.Nodes[node].RevokeAsync(id);
+            made.Add((node, token));
+            Assert.Equal(isAway ? (202, "journaled") : (200, "everywhere"), (receipt.Status, receipt.State));
+            Assert.Equal(401, await fleet.Nodes[node].CheckAsync(token));
+            await Task.Delay(50);
+        }
+    }
+
+    private static async Task<long> PendingAsync(FleetNode node) => (await node.MetricsAsync())
+        .GetProperty("service_health").GetProperty("journal_pending").GetInt64();
+
+    private static double Part(double[] times, double part) => times[(int)((times.Length - 1) * part)];
+
+    private static string Text(double[] times) =>
+        $"p50 {Part(times, 0.5):n1}, p99 {Part(times, 0.99):n1}, longest {times[^1]:n1} ms of {times.Length}";
+}
