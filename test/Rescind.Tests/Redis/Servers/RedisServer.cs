@@ -14,21 +14,40 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private readonly TestFolder _folder = new();
     private readonly string[] _settings;
+    private readonly string? _configuration;
     private Process? _process;
 
-    private RedisServer(int port, string[] settings) => (Port, _settings) = (port, settings);
+    private RedisServer(int port, string[] settings, string? configuration = null) =>
+        (Port, _settings, _configuration) = (port, settings, configuration);
 
     public int Port { get; }
 
-    public string Url => $"redis://127.0.0.1:{Port}";
+    public string Address => $"127.0.0.1:{Port}";
+
+    public string Url => $"redis://{Address}";
 
     public string RdbFile => _folder.PathOf("dump.rdb");
 
-    public static async Task<RedisServer> StartAsync(params string[] settings)
+    public static Task<RedisServer> StartAsync(params string[] settings) => StartOnAsync(FreePort(), settings);
+
+    public static async Task<RedisServer> StartOnAsync(int port, params string[] settings)
     {
-        var server = new RedisServer(FreePort(), settings);
+        var server = new RedisServer(port, settings);
         await server.StartProcessAsync();
         return server;
+    }
+
+    /// <summary>A sentinel that watches a master as <c>main</c>; two of them agree to replace it after a second.</summary>
+    public static async Task<RedisServer> StartSentinelAsync(RedisServer master)
+    {
+        var sentinel = new RedisServer(FreePort(), ["--sentinel"],
+            $"""
+            sentinel monitor main 127.0.0.1 {master.Port} 2
+            sentinel down-after-milliseconds main 1000
+            sentinel failover-timeout main 5000
+            """);
+        await sentinel.StartProcessAsync();
+        return sentinel;
     }
 
     public static int FreePort()
@@ -41,10 +60,16 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts the server on the same port, with the files that it left.</summary>
     public async Task StartProcessAsync()
     {
+        var file = _folder.PathOf("redis.conf");
+        if (_configuration is not null && !File.Exists(file))
+        {
+            await File.WriteAllTextAsync(file, _configuration);
+        }
         string[] arguments =
         [
-            "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder.PathOf(""), "--save", "",
-            "--daemonize", "no", "--loglevel", "warning", .. _settings,
+            .. _configuration is null ? [] : new[] { file }, "--port", $"{Port}", "--bind", "127.0.0.1",
+            "--dir", _folder.PathOf(""), "--daemonize", "no", "--loglevel", "warning",
+            .. _configuration is null ? new[] { "--save", "" } : [], .. _settings,
         ];
         try
         {
@@ -87,7 +112,7 @@ internal sealed class RedisServer : IAsyncDisposable
     }
 
     public Task<ConnectionMultiplexer> ConnectAsync() =>
-        ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true,connectTimeout=2000");
+        ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true,connectTimeout=2000");
 
     public async ValueTask DisposeAsync()
     {
