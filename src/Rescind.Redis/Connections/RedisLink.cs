@@ -24,6 +24,7 @@ internal sealed class RedisLink(
     private readonly FaultTally _faults = new(clock);
     private ConnectionMultiplexer? _pool;
     private int _away;
+    private long _lookedForMaster;
 
     public RedisKey Stream => keys[0];
 
@@ -175,7 +176,20 @@ internal sealed class RedisLink(
         }
         catch (Exception fault) when (IsOfRedis(fault))
         {
+            _ = FindMasterAsync();
             throw Explained(fault);
+        }
+    }
+
+    /// <summary>The client itself looks once a minute which server is the master; after a fault that is too
+    /// late, so it looks at most every second.</summary>
+    private async Task FindMasterAsync()
+    {
+        var (now, last) = (clock.GetTimestamp(), Interlocked.Read(ref _lookedForMaster));
+        if (_pool is { } pool && clock.GetElapsedTime(last, now) > TimeSpan.FromSeconds(1)
+            && Interlocked.CompareExchange(ref _lookedForMaster, now, last) == last)
+        {
+            await ((Task)pool.ConfigureAsync()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -1,0 +1,68 @@
+namespace Rescind.Tests.Redis;
+
+/// <summary>A node in this process, with connections of its own, on whatever runs under an address.</summary>
+internal sealed class RedisNode : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly RedisStore _redis;
+    private readonly SqliteStore? _file;
+    private readonly Task _loop;
+
+    private RedisNode(RedisStore redis, SqliteStore? file, BlacklistOptions options)
+    {
+        (_redis, _file) = (redis, file);
+        Blacklist = new Blacklist(options, file?.Log ?? redis.Log);
+        _loop = Blacklist.RunAsync(_stop.Token);
+    }
+
+    public Blacklist Blacklist { get; }
+
+    public RedisStore Redis => _redis;
+
+    public bool IsFresh => Blacklist.GetStatus().Fresh;
+
+    /// <summary>Starts a node; with a file it keeps a journal.</summary>
+    public static RedisNode Start(string address, BlacklistOptions? options = null, string? file = null)
+    {
+        options ??= new BlacklistOptions();
+        var redis = RedisStore.Open(address, options);
+        return new RedisNode(redis, file is null ? null : SqliteStore.KeepLocally(file, redis.Log, options), options);
+    }
+
+    public Task UntilFreshAsync() => Eventually.TrueAsync(() => IsFresh, "the node is fresh");
+
+    /// <summary>Waits until this writer's receipts count so many nodes.</summary>
+    public Task UntilCountsAsync(int nodes) => Eventually.TrueAsync(
+        async () => await RevokeAsync($"warm-up-{Guid.NewGuid()}") is var receipt
+            && (receipt.NodesConfirmed, receipt.NodesExpected) == (nodes, nodes),
+        $"the writer counts {nodes} nodes");
+
+    public async Task<Receipt> RevokeAsync(string id) =>
+        await Blacklist.RevokeAsync(Revocation.OfToken(TestWorld.Issuer, id));
+
+    public ValueTask<Verdict> CheckAsync(string id) => Blacklist.CheckAsync(Token(id));
+
+    /// <summary>Answers from memory only.</summary>
+    public Verdict Check(string id) => Blacklist.Check(Token(id));
+
+    public static TokenFacts Token(string id) => new()
+    {
+        Issuer = TestWorld.Issuer, TokenId = id, Subject = "user", IssuedAt = DateTimeOffset.UtcNow,
+        ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(30),
+    };
+
+    /// <summary>Stops following without a word to anybody, as a crash does; checks go on.</summary>
+    public async Task SilenceAsync()
+    {
+        await _stop.CancelAsync();
+        await _loop;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await SilenceAsync();
+        await (_file?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await _redis.DisposeAsync();
+        _stop.Dispose();
+    }
+}

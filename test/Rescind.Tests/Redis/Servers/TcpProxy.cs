@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>A link to a server that a test can break in the ways that networks do.</summary>
+internal sealed class TcpProxy : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _over = new();
+    private readonly ConcurrentDictionary<TcpClient, bool> _open = new();
+    private readonly int _target;
+    private readonly Task _accepting;
+    private volatile Mode _mode = Mode.Passes;
+
+    public TcpProxy(int target)
+    {
+        _target = target;
+        _listener.Start();
+        _accepting = AcceptAsync();
+    }
+
+    private enum Mode
+    {
+        Passes,
+        Refuses,
+        Stalls,
+        Swallows,
+    }
+
+    public string Address => $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+
+    /// <summary>Ends all connections and every new one.</summary>
+    public void Cut()
+    {
+        _mode = Mode.Refuses;
+        foreach (var client in _open.Keys)
+        {
+            client.Close();
+        }
+    }
+
+    /// <summary>Connections stay open, and nothing comes through until <see cref="Restore"/>; then all of it.</summary>
+    public void Stall() => _mode = Mode.Stalls;
+
+    /// <summary>Connections stay open for both ends, and what is sent is gone: what a router that forgot them does. Those
+    /// of now stay so; only new ones work after <see cref="Restore"/>.</summary>
+    public void HalfOpen() => _mode = Mode.Swallows;
+
+    public void Restore() => _mode = Mode.Passes;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        _listener.Stop();
+        Cut();
+        await _accepting;
+        _over.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_over.IsCancellationRequested)
+        {
+            try
+            {
+                var near = await _listener.AcceptTcpClientAsync(_over.Token);
+                _ = ConnectAsync(near);
+            }
+            catch (Exception fault) when (fault is OperationCanceledException or SocketException)
+            {
+                Assert.True(_over.IsCancellationRequested, fault.Message);
+            }
+        }
+    }
+
+    private async Task ConnectAsync(TcpClient near)
+    {
+        using var client = near;
+        using var far = new TcpClient();
+        if (_mode == Mode.Refuses)
+        {
+            return;
+        }
+        try
+        {
+            await far.ConnectAsync(IPAddress.Loopback, _target, _over.Token);
+            _open[near] = _open[far] = true;
+            await Task.WhenAny(CopyAsync(near, far), CopyAsync(far, near));
+        }
+        catch (SocketException)
+        {
+            // The server is away; so is the link.
+        }
+        finally
+        {
+            _open.TryRemove(near, out _);
+            _open.TryRemove(far, out _);
+        }
+    }
+
+    private async Task CopyAsync(TcpClient from, TcpClient to)
+    {
+        var (bytes, isDead) = (new byte[64 * 1024], false);
+        try
+        {
+            while (await from.GetStream().ReadAsync(bytes, _over.Token) is var count and > 0)
+            {
+                while (_mode == Mode.Stalls)
+                {
+                    await Task.Delay(5, _over.Token);
+                }
+                isDead |= _mode == Mode.Swallows;
+                if (!isDead)
+                {
+                    await to.GetStream().WriteAsync(bytes.AsMemory(0, count), _over.Token);
+                }
+            }
+        }
+        catch (Exception fault) when (fault is IOException or ObjectDisposedException or OperationCanceledException
+            or InvalidOperationException)
+        {
+            // One end is gone, or the test is over; the other end goes with it.
+        }
+    }
+}
