@@ -70,7 +70,9 @@ internal sealed class RedisLink(
     /// <exception cref="IOException">It is away.</exception>
     public async Task<ServerReport> ReportAsync(CancellationToken cancel)
     {
-        var server = await UseAsync(pool => Task.FromResult(Master(pool)), cancel);
+        await CallAsync(database => database.PingAsync(CommandFlags.DemandMaster), cancel);
+        var server = Master(await ConnectAsync(cancel))
+            ?? throw new IOException("No master of Redis is connected.");
         var info = await AskAsync(server, "INFO", [], cancel);
         var snapshots = await AskAsync(server, "CONFIG", ["GET", "save"], cancel);
         return ServerReport.OfInfo(info?.ToString()) with
@@ -113,33 +115,39 @@ internal sealed class RedisLink(
         _connecting.Dispose();
     }
 
-    private IServer Master(ConnectionMultiplexer pool)
+    /// <summary>The log's master; null while none is connected, and then the next call says why.</summary>
+    private IServer? Master(ConnectionMultiplexer pool)
     {
         try
         {
             return pool.GetServer(Stream, flags: CommandFlags.DemandMaster);
         }
-        catch (InvalidOperationException fault)
+        catch (InvalidOperationException)
         {
-            throw new RedisConnectionException(
-                ConnectionFailureType.UnableToConnect, CommandFlags.None, "No master is connected.", fault);
+            return null;
         }
     }
 
     /// <summary>The server that scripts run on, and how many sockets to it there have ever been. <c>WAIT</c>
     /// says something about the writes of its own connection only; on a new one it confirms at once, though
     /// no replica has anything.</summary>
-    private Task<(IServer Server, long Sockets)> WayAsync(CancellationToken cancel) => UseAsync(
-        pool => Task.FromResult((Master(pool), Master(pool).GetCounters().Interactive.SocketCount)), cancel);
+    private async Task<(IServer? Server, long Sockets)> WayAsync(CancellationToken cancel)
+    {
+        var server = Master(await ConnectAsync(cancel));
+        return (server, server?.GetCounters().Interactive.SocketCount ?? 0);
+    }
 
     private async Task<bool> IsReplicatedAsync(
-        int needed, (IServer Server, long Sockets) way, CancellationToken cancel)
+        int needed, (IServer? Server, long Sockets) way, CancellationToken cancel)
     {
-        var confirmed = await UseAsync(
-            _ => way.Server.ExecuteAsync("WAIT", needed, ReplicationLimitMs), cancel);
+        if (way.Server is not { } server)
+        {
+            return false;
+        }
+        var confirmed = await UseAsync(_ => server.ExecuteAsync("WAIT", needed, ReplicationLimitMs), cancel);
         var after = await WayAsync(cancel);
         return (int)confirmed >= needed && after.Sockets == way.Sockets
-            && Equals(after.Server.EndPoint, way.Server.EndPoint);
+            && Equals(after.Server?.EndPoint, server.EndPoint);
     }
 
     /// <summary>The answer to a command that a managed service may forbid; null: it does, which is no
@@ -244,9 +252,22 @@ internal sealed class RedisLink(
     {
         TimeoutException => $"Redis did not answer within {Limit.TotalSeconds:0} s.",
         RedisServerException => $"Redis refused: {fault.Message.Split('\n')[0]}",
-        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } =>
-            "Redis refused the user or password.",
-        RedisConnectionException connection => $"Redis cannot be reached ({connection.FailureType}).",
+        RedisConnectionException connection => SentenceOf(TypeOf(connection)),
         _ => "The connection to Redis is closed.",
     };
+
+    private static string SentenceOf(ConnectionFailureType type) => type switch
+    {
+        ConnectionFailureType.AuthenticationFailure => "Redis refused the user, password or certificate.",
+        _ => $"Redis cannot be reached ({type}).",
+    };
+
+    /// <summary>Why the last attempt to connect failed, which stands inside of "no connection".</summary>
+    private static ConnectionFailureType TypeOf(RedisConnectionException fault)
+    {
+        var inner = fault.InnerException as RedisConnectionException
+            ?? (fault.InnerException as AggregateException)?.Flatten().InnerExceptions
+                .OfType<RedisConnectionException>().FirstOrDefault();
+        return inner is null ? fault.FailureType : TypeOf(inner);
+    }
 }

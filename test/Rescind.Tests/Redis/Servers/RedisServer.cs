@@ -142,7 +142,8 @@ internal sealed class RedisServer : IAsyncDisposable
             await client.ConnectAsync(IPAddress.Loopback, Port);
             await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
             var answer = new byte[16];
-            return await client.GetStream().ReadAsync(answer) > 0 && answer[0] == '+';
+            var count = await client.GetStream().ReadAsync(answer);
+            return System.Text.Encoding.ASCII.GetString(answer, 0, count) is ['+', ..] or ['-', 'N', 'O', 'A', ..];
         }
         catch (SocketException)
         {

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>One node's link to Redis breaks, or Redis refuses a part of what it is asked. The node says what it knows, keeps
+/// what it is told, and comes back by itself.</summary>
+public sealed class LinkTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromMilliseconds(500);
+
+    [Theory]
+    [InlineData("cut")]
+    [InlineData("stalled")]
+    [InlineData("half-open")]
+    public async Task A_node_whose_link_breaks_says_so_keeps_revocations_and_comes_back(string how)
+    {
+        using var folder = new TestFolder();
+        await using var server = await RedisServer.StartAsync();
+        await using var link = new TcpProxy(server.Port);
+        await using var near = RedisNode.Start(link.Address, Options(), folder.PathOf("near.db"));
+        await using var far = RedisNode.Start(server.Url, Options());
+        await near.UntilCountsAsync(2);
+        await far.UntilCountsAsync(2);
+
+        Action breaks = how switch { "cut" => link.Cut, "stalled" => link.Stall, _ => link.HalfOpen };
+        breaks();
+        var receipt = await far.RevokeAsync("elsewhere");
+        Assert.Equal(ReceiptState.Everywhere, receipt.State);
+        var slowest = TimeSpan.Zero;
+        for (var i = 0; i < 50; i++)
+        {
+            var asked = Stopwatch.GetTimestamp();
+            Assert.NotEqual(Verdict.Accepted, await near.CheckAsync("elsewhere"));
+            slowest = Stopwatch.GetElapsedTime(asked) is var took && took > slowest ? took : slowest;
+            await Task.Delay(20);
+        }
+        Assert.False(near.IsFresh);
+        Assert.Equal(ReceiptState.Journaled, (await near.RevokeAsync("here")).State);
+        Assert.Equal(Verdict.Revoked, near.Check("here"));
+
+        var restored = Stopwatch.GetTimestamp();
+        link.Restore();
+        await near.UntilFreshAsync();
+        var back = Stopwatch.GetElapsedTime(restored);
+        Assert.Equal(Verdict.Revoked, near.Check("elsewhere"));
+        await Eventually.TrueAsync(() => far.Check("here") == Verdict.Revoked, "the other node knows it");
+        await near.UntilCountsAsync(2);
+        output.WriteLine($"{how}: slowest check {slowest.TotalMilliseconds:n1} ms, fresh {back.TotalSeconds:n1} s after it was mended");
+        Assert.InRange(slowest, TimeSpan.Zero, TimeSpan.FromMilliseconds(100));
+    }
+
+    [Fact]
+    public async Task A_full_Redis_that_evicts_nothing_refuses_and_the_journal_takes_over_visibly()
+    {
+        using var folder = new TestFolder();
+        await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
+        await using var node = RedisNode.Start(server.Url, Options(), folder.PathOf("node.db"));
+        await node.UntilFreshAsync();
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "100kb"); // less than it uses
+
+        var receipt = await node.RevokeAsync("t");
+        Assert.Equal(ReceiptState.Journaled, receipt.State);
+        var log = node.Blacklist.GetStatus().Log;
+        Assert.Equal(1, log.JournalPending);
+        Assert.NotEqual(0, log.ErrorsInLastHour);
+        await Task.Delay(Bound * 2);
+        Assert.True(node.IsFresh, "A full Redis can still be read.");
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        await Eventually.TrueAsync(() => node.Blacklist.GetStatus().Log.JournalPending == 0, "the journal is empty");
+        await using var other = RedisNode.Start(server.Url, Options());
+        await other.UntilFreshAsync();
+        Assert.Equal(Verdict.Revoked, other.Check("t"));
+    }
+
+    [Fact]
+    public async Task Without_the_right_to_publish_receipts_come_with_heartbeats()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await server.CommandAsync("ACL", "SETUSER", "app", "on", ">secret", "~*", "resetchannels", "+@all");
+        var address = $"redis://app:secret@127.0.0.1:{server.Port}";
+        await using var writer = RedisNode.Start(address, Options());
+        await using var other = RedisNode.Start(address, Options());
+        await writer.UntilCountsAsync(2);
+        var receipt = await writer.RevokeAsync("t");
+        Assert.Equal((ReceiptState.Everywhere, 2), (receipt.State, receipt.NodesConfirmed));
+        Assert.Equal(Verdict.Revoked, other.Check("t"));
+        Assert.InRange(receipt.Elapsed, TimeSpan.Zero, Bound);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_said_without_it()
+    {
+        await using var server = await RedisServer.StartAsync("--requirepass", "right");
+        await using var store = RedisStore.Open($"redis://:a-wrong-one@127.0.0.1:{server.Port}");
+        var fault = await Assert.ThrowsAsync<IOException>(
+            () => store.InspectAsync(TestContext.Current.CancellationToken));
+        Assert.DoesNotContain("a-wrong-one", fault.ToString(), StringComparison.Ordinal);
+        Assert.Contains("password", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_certificate_of_an_unknown_authority_is_refused()
+    {
+        await using var known = await RedisOverTls.StartAsync();
+        await using var unknown = await RedisOverTls.StartAsync();
+        Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", known.AuthorityFile);
+        await using var good = RedisStore.Open(known.Url);
+        await good.InspectAsync(TestContext.Current.CancellationToken);
+        await using var bad = RedisStore.Open(unknown.Url);
+        await Assert.ThrowsAsync<IOException>(() => bad.InspectAsync(TestContext.Current.CancellationToken));
+    }
+
+    private static BlacklistOptions Options() => new() { Freshness = Bound };
+}
