@@ -91,9 +91,9 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         Volatile.Write(ref _lastRead, _clock.GetTimestamp());
         _confirmed.Set();
         _check.Begin();
-        var isLost = !answer.Found || _recovery.IsBroken(after, answer.Epoch)
-            || _ahead.IsIncomplete(start, answer);
-        if (isLost)
+        // While the log is read over, what it lacks is known, and is given back at the end.
+        var isIncomplete = answer.Found && _ahead.IsIncomplete(start, answer) && !_recovery.IsReadingOver;
+        if (!answer.Found || isIncomplete || _recovery.IsBroken(after, answer.Epoch))
         {
             _recovery.Lost();
             return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };

@@ -23,6 +23,18 @@ internal sealed class Recovery
         }
     }
 
+    /// <summary>Whether the log is being read over from its start.</summary>
+    public bool IsReadingOver
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _isOpen;
+            }
+        }
+    }
+
     /// <summary>What must be appended again before this process may report.</summary>
     public LogEntry[] Owed
     {

@@ -3,10 +3,10 @@ namespace Rescind.Tests.Redis;
 /// <summary>A node in this process, with connections of its own, on whatever runs under an address.</summary>
 internal sealed class RedisNode : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _stop = new();
     private readonly RedisStore _redis;
     private readonly SqliteStore? _file;
-    private readonly Task _loop;
+    private CancellationTokenSource _stop = new();
+    private Task _loop;
 
     private RedisNode(RedisStore redis, SqliteStore? file, BlacklistOptions options)
     {
@@ -56,6 +56,15 @@ internal sealed class RedisNode : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
+    }
+
+    /// <summary>Follows again after <see cref="SilenceAsync"/>.</summary>
+    public Task GoOnAsync()
+    {
+        _stop.Dispose();
+        _stop = new CancellationTokenSource();
+        _loop = Blacklist.RunAsync(_stop.Token);
+        return UntilFreshAsync();
     }
 
     public async ValueTask DisposeAsync()

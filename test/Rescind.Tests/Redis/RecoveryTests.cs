@@ -1,0 +1,204 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>The log comes back without what it held. Nobody is fresh before everything is given back, and nothing that was
+/// lifted comes with it.</summary>
+public sealed class RecoveryTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How fast a recovery closes when all report.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    [Theory]
+    [InlineData(Loss.Flushed)]
+    [InlineData(Loss.Restarted)]
+    [InlineData(Loss.RolledBack)]
+    public async Task Nothing_is_forgotten_and_nobody_is_fresh_too_early(Loss loss)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url, Options());
+        await using var second = RedisNode.Start(server.Url, Options());
+        await first.UntilCountsAsync(2);
+        await first.RevokeAsync("old");
+        await server.CommandAsync("SAVE");
+        var ended = new List<string>();
+        using var over = new CancellationTokenSource();
+        var load = RevokeAsync([first, second], ended, over.Token);
+        await Task.Delay(300);
+
+        var lost = Stopwatch.GetTimestamp();
+        await LoseAsync(server, loss);
+        await using var joined = RedisNode.Start(server.Url, Options());
+        while (!(first.IsFresh && second.IsFresh && joined.IsFresh)
+            || Stopwatch.GetElapsedTime(lost) < TimeSpan.FromSeconds(1))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(lost) < Eventually.Patience, "Nobody becomes fresh again.");
+            AssertRefused(joined, ended);
+            AssertRefused(first, ended);
+            AssertRefused(second, ended);
+            await Task.Delay(10);
+        }
+        var closed = Stopwatch.GetElapsedTime(lost);
+        await over.CancelAsync();
+        await load;
+        foreach (var node in new[] { first, second, joined })
+        {
+            Assert.Equal(Verdict.Revoked, await node.CheckAsync("old"));
+            AssertRefused(node, ended);
+        }
+        output.WriteLine($"{loss}: {ended.Count} revocations, all three fresh after {closed.TotalSeconds:n1} s");
+        Assert.InRange(closed, TimeSpan.Zero, Limit);
+    }
+
+    [Fact]
+    public async Task A_log_that_grew_to_the_same_length_with_other_entries_is_noticed()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url, Options());
+        await node.UntilCountsAsync(1);
+        await server.CommandAsync("SAVE");
+        await node.RevokeAsync("lost-1");
+        await node.RevokeAsync("lost-2");
+        var length = await LengthAsync(server);
+
+        // The node is cut off while the old file is loaded and somebody else appends as many entries.
+        await node.SilenceAsync();
+        await server.RestartAsync();
+        await using var other = RedisNode.Start(server.Url, Options());
+        await other.UntilFreshAsync();
+        for (var i = 0; await LengthAsync(server) < length; i++)
+        {
+            await other.RevokeAsync($"other-{i}");
+        }
+        Assert.Equal(length, await LengthAsync(server));
+        Assert.Equal(Verdict.Accepted, await other.CheckAsync("lost-1"));
+        await node.GoOnAsync();
+        await Eventually.TrueAsync(
+            () => other.Check("lost-1") == Verdict.Revoked && other.Check("lost-2") == Verdict.Revoked, "all is given back");
+        Assert.Equal(Verdict.Revoked, node.Check("other-0"));
+    }
+
+    [Fact]
+    public async Task A_lift_that_races_retries_the_journal_compaction_and_recoveries_never_comes_undone()
+    {
+        using var folder = new TestFolder();
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url, Options(), folder.PathOf("first.db"));
+        await using var second = RedisNode.Start(server.Url, Options(), folder.PathOf("second.db"));
+        await first.UntilCountsAsync(2);
+        var (lifted, kept) = (new List<string>(), new List<string>());
+        using var over = new CancellationTokenSource();
+        var compacting = CompactAsync(second, over.Token);
+        for (var i = 0; i < 120; i++)
+        {
+            var (wrong, right) = ($"wrong-{i}", $"right-{i}");
+            var (near, far) = i % 2 == 0 ? (first, second) : (second, first);
+            var mistake = await near.RevokeAsync(wrong);
+            var lifting = near.Blacklist.LiftAsync([mistake.Id], "restored", "admin").AsTask();
+            await far.RevokeAsync(right);
+            Assert.NotNull(await lifting);
+            lifted.Add(wrong);
+            kept.Add(right);
+            if (i % 40 == 20)
+            {
+                await server.CommandAsync("FLUSHALL");
+            }
+            if (i % 40 == 35)
+            {
+                await server.RestartAsync();
+            }
+        }
+        await over.CancelAsync();
+        var compactions = await compacting;
+        await first.UntilFreshAsync();
+        await second.UntilFreshAsync();
+        await first.UntilCountsAsync(2);
+        await using var joined = RedisNode.Start(server.Url, Options());
+        await joined.UntilFreshAsync();
+        foreach (var node in new[] { first, second, joined })
+        {
+            Assert.All(lifted, id => Assert.Equal(Verdict.Accepted, node.Check(id)));
+            Assert.All(kept, id => Assert.Equal(Verdict.Revoked, node.Check(id)));
+        }
+        output.WriteLine($"{lifted.Count} lifts, 3 FLUSHALLs, 3 restarts and {compactions} compactions at once");
+    }
+
+    public enum Loss
+    {
+        Flushed,
+        Restarted,
+        RolledBack,
+    }
+
+    private static async Task LoseAsync(RedisServer server, Loss loss)
+    {
+        if (loss == Loss.Flushed)
+        {
+            await server.CommandAsync("FLUSHALL");
+            return;
+        }
+        if (loss == Loss.Restarted)
+        {
+            File.Delete(server.RdbFile);
+        }
+        await server.RestartAsync();
+    }
+
+    private static async Task<long> LengthAsync(RedisServer server) =>
+        (long)await server.CommandAsync("XLEN", "{rescind}:log");
+
+    private static void AssertRefused(RedisNode node, List<string> ended)
+    {
+        lock (ended)
+        {
+            Assert.DoesNotContain(ended, id => node.Check(id) == Verdict.Accepted);
+        }
+    }
+
+    /// <summary>Revokes until told to stop; keeps what was answered <c>everywhere</c>.</summary>
+    private static async Task RevokeAsync(RedisNode[] nodes, List<string> ended, CancellationToken cancel)
+    {
+        for (var i = 0; !cancel.IsCancellationRequested; i++)
+        {
+            try
+            {
+                var (id, node) = ($"t{i}", nodes[i % nodes.Length]);
+                if ((await node.RevokeAsync(id)).State == ReceiptState.Everywhere)
+                {
+                    lock (ended)
+                    {
+                        ended.Add(id);
+                    }
+                }
+            }
+            catch (IOException)
+            {
+                // Redis is away: nothing was promised.
+            }
+            await Task.Delay(2, CancellationToken.None);
+        }
+    }
+
+    private static async Task<int> CompactAsync(RedisNode node, CancellationToken cancel)
+    {
+        var done = 0;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await node.Blacklist.CompactAsync(CancellationToken.None);
+                done++;
+            }
+            catch (IOException)
+            {
+                // Overtaken by a recovery; the next one compacts.
+            }
+            await Task.Delay(5, CancellationToken.None);
+        }
+        return done;
+    }
+
+    private static BlacklistOptions Options() => new() { Freshness = Bound };
+}
