@@ -26,6 +26,7 @@ internal sealed class FeedFollower(
     private int _nextPart;
     private bool _lost;
     private bool _recovering;
+    private bool _isBehind;
     private bool _hasLoaded;
     private long _noWaitUntil = long.MinValue;
 
@@ -133,7 +134,10 @@ internal sealed class FeedFollower(
         {
             await StepAsync(cancel);
             ForgetSome();
-            await PauseAsync(heartbeat, cancel);
+            if (!Volatile.Read(ref _isBehind))
+            {
+                await PauseAsync(heartbeat, cancel);
+            }
         }
         catch (Exception fault)
         {
@@ -171,6 +175,7 @@ internal sealed class FeedFollower(
                 return;
             }
             Apply(batch);
+            Volatile.Write(ref _isBehind, !batch.AtTail);
             _recovering = batch is { AtTail: true, GrantsLease: false };
             if (batch is { AtTail: true, GrantsLease: true })
             {
@@ -179,6 +184,7 @@ internal sealed class FeedFollower(
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
+            Volatile.Write(ref _isBehind, false);
             if (Fault is null)
             {
                 Log.FeedStopped(logger, fault.Message);
