@@ -207,13 +207,13 @@ public sealed class Blacklist
     /// one second after the latest cutoff. Stamp it as <c>iat</c> and, at log-in, as <c>auth_time</c>; then a
     /// log-in right after "revoke everything" works at once.</summary>
     /// <param name="token">The token that is about to be issued; its times are not looked at.</param>
-    /// <returns>Whole seconds; the maximum value when the signing key or the like is revoked for
-    /// good.</returns>
+    /// <returns>Whole seconds; the maximum value: issue nothing, the key or the like is revoked for good, or
+    /// clocks differ by more than <see cref="BlacklistOptions.IssuerClockDifference"/>.</returns>
     public DateTimeOffset EarliestIssueTime(in TokenFacts token)
     {
         var now = _clock.GetUtcNow().ToUnixTimeSeconds();
         var cutoff = _index.LatestCutoff(token);
-        return cutoff == long.MaxValue
+        return cutoff == long.MaxValue || _feed.ClockAhead.Duration() > Options.IssuerClockDifference
             ? DateTimeOffset.MaxValue
             : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now, cutoff == long.MinValue ? now : cutoff + 1));
     }
@@ -229,6 +229,7 @@ public sealed class Blacklist
             Shared = _log.IsShared,
             Log = log,
             Lag = lease is { Bound: not null } ? lease.Sent.ElapsedOn(_clock) : TimeSpan.Zero,
+            ClockAhead = _feed.ClockAhead,
             Position = _feed.Position,
             Fault = _feed.Fault,
             Rules = RevocationIndex.Kinds().ToDictionary(kind => kind, _index.CountOf),

@@ -21,6 +21,11 @@ public sealed record BlacklistStatus
     /// process can append.</summary>
     public required TimeSpan Lag { get; init; }
 
+    /// <summary>How far this node's clock is ahead of the log's, negative: behind; the time a read took does
+    /// not count. Past <see cref="BlacklistOptions.IssuerClockDifference"/> health is degraded and nothing
+    /// may be issued (<see cref="Blacklist.EarliestIssueTime"/>).</summary>
+    public TimeSpan ClockAhead { get; init; }
+
     /// <summary>The last position applied.</summary>
     public required LogPosition Position { get; init; }
 

@@ -96,7 +96,7 @@ internal sealed class MetricsEndpoint(
 
     private JsonObject Health(BlacklistStatus status)
     {
-        var warnings = Warnings.Of(status).ToList();
+        var warnings = Warnings.Of(status, blacklist.Options).ToList();
         return new JsonObject
         {
             ["service"] = "token_blacklist",

@@ -30,14 +30,14 @@ internal sealed class BlacklistHealth(Blacklist blacklist, ILogger<BlacklistHeal
         return Task.FromResult(result);
     }
 
-    private static HealthCheckResult Judge(BlacklistStatus status, Dictionary<string, object> data)
+    private HealthCheckResult Judge(BlacklistStatus status, Dictionary<string, object> data)
     {
         if (!status.Loaded)
         {
             return HealthCheckResult.Unhealthy(
                 $"The log has not been read yet: {status.Fault ?? "reading it is under way"}", data: data);
         }
-        var warnings = Warnings.Of(status).ToList();
+        var warnings = Warnings.Of(status, blacklist.Options).ToList();
         return warnings.Count == 0
             ? HealthCheckResult.Healthy("Fresh", data)
             : HealthCheckResult.Degraded(string.Join(" ", warnings), data: data);
@@ -46,7 +46,10 @@ internal sealed class BlacklistHealth(Blacklist blacklist, ILogger<BlacklistHeal
     private void Say(HealthCheckResult result)
     {
         var words = result.Description ?? result.Status.ToString();
-        if (Interlocked.Exchange(ref _last, words) == words)
+
+        // A number that moves is no change of state.
+        var state = new string([.. words.Where(letter => !char.IsDigit(letter))]);
+        if (Interlocked.Exchange(ref _last, state) == state)
         {
             return;
         }

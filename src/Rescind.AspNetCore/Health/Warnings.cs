@@ -8,8 +8,13 @@ internal static class Warnings
     private const double PoorHitRatio = 70;
     private const long ManyErrors = 5;
 
-    public static IEnumerable<string> Of(BlacklistStatus status)
+    public static IEnumerable<string> Of(BlacklistStatus status, BlacklistOptions options)
     {
+        if (status.ClockAhead.Duration() > options.IssuerClockDifference)
+        {
+            yield return $"This node's clock is {status.ClockAhead.TotalSeconds:+0.0;-0.0} s off the log's: "
+                + "it issues no tokens until the clock is set, by NTP for instance.";
+        }
         if (!status.Fresh)
         {
             yield return "The feed is stale: this node does not know the newest revocations: "

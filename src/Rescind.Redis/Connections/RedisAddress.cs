@@ -163,7 +163,7 @@ public static class RedisAddress
         options.ConnectRetry = 1;
         options.AsyncTimeout = options.SyncTimeout = (int)RedisLink.Limit.TotalMilliseconds;
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
-        options.ReconnectRetryPolicy = new LinearRetry(200);
+        options.ReconnectRetryPolicy = new ExponentialRetry(100, 1000);
         options.ChannelPrefix = default;
         options.ClientName ??= "rescind";
         return options;

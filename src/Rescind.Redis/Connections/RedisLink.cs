@@ -23,6 +23,7 @@ internal sealed class RedisLink(
     private readonly SemaphoreSlim _connecting = new(1, 1);
     private readonly FaultTally _faults = new(clock);
     private ConnectionMultiplexer? _pool;
+    private volatile ConnectionFailureType _failure;
     private int _away;
     private long _lookedForMaster;
 
@@ -218,6 +219,8 @@ internal sealed class RedisLink(
                     Log.Connected(logger, string.Join(", ", pool.GetEndPoints().Select(one =>
                         one.ToString())));
                 }
+                pool.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
+                pool.ConnectionRestored += (_, _) => _failure = ConnectionFailureType.None;
                 Volatile.Write(ref _pool, pool);
             }
             return _pool;
@@ -248,7 +251,7 @@ internal sealed class RedisLink(
 
     /// <summary>The client's own messages run to a page of counters; a server's refusal is one line, and
     /// names no secret.</summary>
-    private static string SentenceOf(Exception fault) => fault switch
+    private string SentenceOf(Exception fault) => fault switch
     {
         TimeoutException => $"Redis did not answer within {Limit.TotalSeconds:0} s.",
         RedisServerException => $"Redis refused: {fault.Message.Split('\n')[0]}",
@@ -256,11 +259,10 @@ internal sealed class RedisLink(
         _ => "The connection to Redis is closed.",
     };
 
-    private static string SentenceOf(ConnectionFailureType type) => type switch
-    {
-        ConnectionFailureType.AuthenticationFailure => "Redis refused the user, password or certificate.",
-        _ => $"Redis cannot be reached ({type}).",
-    };
+    private string SentenceOf(ConnectionFailureType type) =>
+        ConnectionFailureType.AuthenticationFailure is var refused && (type == refused || _failure == refused)
+            ? "Redis refused the user, password or certificate."
+            : $"Redis cannot be reached ({type}).";
 
     /// <summary>Why the last attempt to connect failed, which stands inside of "no connection".</summary>
     private static ConnectionFailureType TypeOf(RedisConnectionException fault)

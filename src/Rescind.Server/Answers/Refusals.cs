@@ -43,7 +43,7 @@ internal static class Refusals
 
     public static readonly Refusal NoIssuing =
         new(503, "issuing_stopped",
-            "The signing key has been revoked; tokens are issued again with a new key.")
+            "No tokens can be issued: the signing key is revoked, or this node's clock is wrong.")
         {
             RetryAfter = TimeSpan.FromMinutes(1),
         };

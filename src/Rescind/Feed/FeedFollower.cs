@@ -27,6 +27,7 @@ internal sealed class FeedFollower(
     private bool _lost;
     private bool _recovering;
     private bool _isBehind;
+    private long _clockAhead;
     private bool _hasLoaded;
     private long _noWaitUntil = long.MinValue;
 
@@ -92,6 +93,10 @@ internal sealed class FeedFollower(
             return _step;
         }
     }
+
+    /// <summary>How far this node's clock is ahead of the log's, negative: behind, as of the last
+    /// read.</summary>
+    public TimeSpan ClockAhead => TimeSpan.FromTicks(Interlocked.Read(ref _clockAhead));
 
     /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After one that
     /// failed, checks stop waiting for a while: an outage must not cost every request its time
@@ -180,6 +185,7 @@ internal sealed class FeedFollower(
             if (batch is { AtTail: true, GrantsLease: true })
             {
                 Publish(sent, batch.Time);
+                NoteClock(sent.Wall, batch.Time);
             }
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
@@ -263,6 +269,14 @@ internal sealed class FeedFollower(
         Volatile.Write(ref _hasLoaded, true);
         Volatile.Write(ref _fault, null);
         Volatile.Write(ref _noWaitUntil, long.MinValue);
+    }
+
+    /// <summary>The log read its clock between sending and now; only what lies outside counts.</summary>
+    private void NoteClock(DateTimeOffset sent, DateTimeOffset logTime)
+    {
+        var now = clock.GetUtcNow();
+        var ahead = logTime < sent ? sent - logTime : logTime > now ? now - logTime : TimeSpan.Zero;
+        Interlocked.Exchange(ref _clockAhead, ahead.Ticks);
     }
 
     private async ValueTask PauseAsync(TimeSpan heartbeat, CancellationToken cancel)

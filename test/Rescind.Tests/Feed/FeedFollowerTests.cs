@@ -236,4 +236,31 @@ public sealed class FeedFollowerTests
         }
         Assert.True(condition());
     }
+
+    [Theory]
+    [InlineData(-3, true)]
+    [InlineData(-2, false)]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    public async Task A_node_whose_clock_is_off_the_logs_issues_nothing(int ahead, bool isOff)
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { Time = batch.Time.AddSeconds(-ahead) };
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(TimeSpan.FromSeconds(ahead), world.Blacklist.GetStatus().ClockAhead);
+        Assert.Equal(isOff, world.Blacklist.EarliestIssueTime(world.Token()) == DateTimeOffset.MaxValue);
+    }
+
+    [Fact]
+    public async Task The_time_that_a_read_takes_is_no_difference_of_clocks()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch =>
+        {
+            world.Clock.Advance(TimeSpan.FromSeconds(10));
+            return batch with { Time = world.Now.AddSeconds(-5) };
+        };
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(TimeSpan.Zero, world.Blacklist.GetStatus().ClockAhead);
+    }
 }

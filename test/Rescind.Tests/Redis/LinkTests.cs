@@ -92,10 +92,13 @@ public sealed class LinkTests(ITestOutputHelper output)
     {
         await using var server = await RedisServer.StartAsync("--requirepass", "right");
         await using var store = RedisStore.Open($"redis://:a-wrong-one@127.0.0.1:{server.Port}");
-        var fault = await Assert.ThrowsAsync<IOException>(
-            () => store.InspectAsync(TestContext.Current.CancellationToken));
-        Assert.DoesNotContain("a-wrong-one", fault.ToString(), StringComparison.Ordinal);
-        Assert.Contains("password", fault.Message, StringComparison.Ordinal);
+        await Eventually.TrueAsync(async () =>
+        {
+            var fault = await Assert.ThrowsAsync<IOException>(
+                () => store.InspectAsync(TestContext.Current.CancellationToken));
+            Assert.DoesNotContain("a-wrong-one", fault.ToString(), StringComparison.Ordinal);
+            return fault.Message.Contains("password", StringComparison.Ordinal);
+        }, "the fault names the password");
     }
 
     [Fact]
