@@ -1,3 +1,4 @@
+using Rescind;
 using Rescind.Server;
 using Rescind.Server.Settings;
 
@@ -21,9 +22,10 @@ catch (OperationCanceledException)
     // Told to stop while it was still starting; nothing had been promised to anybody.
     return 0;
 }
-catch (IOException fault)
+catch (Exception fault) when (fault is IOException or FleetSettingsException)
 {
-    // The port is taken, or the file of revocations cannot be used; the message says which.
+    // The port is taken, the file of revocations cannot be used, or the nodes on the log have other settings;
+    // the message says which.
     await Console.Error.WriteLineAsync($"The server cannot start: {fault.Message.ReplaceLineEndings(" ")}");
     return 1;
 }

@@ -1,3 +1,6 @@
+using Rescind.EndToEnd.Fleet;
+using Rescind.Tests.Redis;
+
 namespace Rescind.EndToEnd;
 
 /// <summary>What is wrong at the start stops the start, in one line that says what to do.</summary>
@@ -32,5 +35,51 @@ public sealed class StartTests
         Assert.DoesNotContain("\n   at ", second.Output, StringComparison.Ordinal);
         var app = new MobileApp(first.Client);
         Assert.Equal(200, await app.ProfileAsync((await app.RegisterAsync()).Access));
+    }
+
+    [Fact]
+    public async Task A_node_whose_settings_differ_from_the_fleets_is_refused_in_one_line()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var first = await ServerProcess.StartedAsync(("REDIS_URL", redis.Url));
+        await using var second = new ServerProcess(("REDIS_URL", redis.Url), ("BLACKLIST_FRESHNESS_MS", "500"));
+        Assert.NotEqual(0, await second.RunToEndAsync());
+        Assert.Contains("freshness_ms=1000", second.Output, StringComparison.Ordinal);
+        Assert.Contains("freshness_ms=500", second.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n   at ", second.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("REDIS_REQUIRED", null)]
+    [InlineData("REDIS_STRICT", "redis")]
+    public async Task A_Redis_that_is_not_as_it_must_be_stops_the_start(string name, string? running)
+    {
+        await using var redis = await RedisServer.StartAsync("--maxmemory-policy", "allkeys-lru");
+        var url = running is null ? $"redis://127.0.0.1:{RedisServer.FreePort()}" : redis.Url;
+        await using var server = new ServerProcess(("REDIS_URL", url), (name, "true"));
+        Assert.NotEqual(0, await server.RunToEndAsync());
+        var lines = server.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Assert.Single(lines, line => line.StartsWith(name + ":", StringComparison.Ordinal));
+        Assert.DoesNotContain("\n   at ", server.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_Redis_that_is_not_there_is_a_warning_and_one_that_evicts_is_degraded()
+    {
+        await using var redis = await RedisServer.StartAsync("--maxmemory-policy", "allkeys-lru");
+        await using var alone = await ServerProcess.StartedAsync(("REDIS_URL", $"redis://127.0.0.1:{RedisServer.FreePort()}"));
+        Assert.Contains("Redis cannot be reached", alone.Output, StringComparison.Ordinal);
+        var app = new MobileApp(alone.Client);
+        Assert.Equal(200, await app.ProfileAsync((await app.RegisterAsync()).Access));
+
+        await using var node = FleetNode.Of(redis.Url, "node-1");
+        await node.StartAsync();
+        Assert.Contains("Redis connection pool created", node.Server.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(async () =>
+        {
+            var health = (await node.MetricsAsync()).GetProperty("service_health");
+            return health.GetProperty("status").GetString() == "degraded"
+                && health.GetProperty("warnings").ToString().Contains("maxmemory-policy noeviction", StringComparison.Ordinal);
+        }, "the eviction policy is reported");
     }
 }

@@ -15,8 +15,7 @@ internal sealed record FleetSettings(TimeSpan Freshness, TimeSpan LongestTokenLi
         + $"longest_token_lifetime_s={LongestTokenLifetime.TotalSeconds:0} "
         + $"clock_skew_s={ClockSkew.TotalSeconds:0} partitions=1";
 
-    public InvalidOperationException Disagreement(string theirs) => new(
+    public FleetSettingsException Disagreement(string theirs) => new(
         $"The nodes on this log run with '{theirs}', this one with '{Text}'. Start it with the same "
-        + "values, or stop "
-        + "all other nodes first; a node that crashed is off the list a few freshness bounds later.");
+        + "values, or stop all other nodes first; a node that crashed is off the list a few freshness bounds later.");
 }

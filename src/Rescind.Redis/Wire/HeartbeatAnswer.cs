@@ -28,7 +28,7 @@ internal sealed record HeartbeatAnswer
 
     public required IReadOnlyDictionary<string, ProcessRecord> Processes { get; init; }
 
-    /// <exception cref="InvalidOperationException">The fleet runs with other settings.</exception>
+    /// <exception cref="FleetSettingsException">The fleet runs with other settings.</exception>
     /// <exception cref="IOException">The answer is not one of this version's script.</exception>
     public static HeartbeatAnswer Parse(RedisResult result, FleetSettings settings)
     {
