@@ -46,6 +46,9 @@ internal static partial class Log
     [LoggerMessage(5201, LogLevel.Warning, "An announced entry could not be applied: {Fault}")]
     public static partial void PushNotApplied(ILogger logger, string fault);
 
+    [LoggerMessage(5202, LogLevel.Error, "{Warning}")]
+    public static partial void Forged(ILogger logger, string warning);
+
     [LoggerMessage(5300, LogLevel.Information,
         "Another node compacts the log in Redis; nothing was done here")]
     public static partial void CompactionElsewhere(ILogger logger);

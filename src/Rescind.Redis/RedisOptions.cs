@@ -3,6 +3,8 @@ namespace Rescind;
 /// <summary>How the log in Redis is named, and this node in it.</summary>
 public sealed class RedisOptions
 {
+    internal const int ShortestKey = 32;
+
     /// <summary>What the names of all keys and channels begin with. Blacklists that are not to see each other
     /// need different ones. Default: <c>rescind</c>; 1 to 64 of <c>a-z A-Z 0-9 _ . -</c>.</summary>
     public string Prefix { get; set; } = "rescind";
@@ -13,6 +15,12 @@ public sealed class RedisOptions
         Environment.GetEnvironmentVariable("RESCIND_NODE") is { Length: > 0 } name
             ? name : Environment.MachineName;
 
+    /// <summary>A secret of all nodes that seals every entry, so that whoever can write to Redis can neither
+    /// forge nor lift a revocation; entries without it are refused and reported. To set or change it, stop
+    /// all nodes, delete the log's two keys in Redis, and start them: each gives back what its own disk
+    /// keeps. Default: null, no seal; at least 32 bytes.</summary>
+    public string? LogKey { get; set; }
+
     /// <summary>What is wrong, naming the option, or null.</summary>
     internal string? Fault()
     {
@@ -21,6 +29,10 @@ public sealed class RedisOptions
         if (!isPrefix)
         {
             return "RedisOptions.Prefix must be 1 to 64 characters of a-z, A-Z, 0-9, '_', '.' and '-'.";
+        }
+        if (LogKey is { } key && System.Text.Encoding.UTF8.GetByteCount(key) < ShortestKey)
+        {
+            return $"RedisOptions.LogKey must be at least {ShortestKey} bytes long.";
         }
         return Node is { Length: >= 1 and <= 128 }
             ? null : "RedisOptions.Node must be 1 to 128 characters long.";

@@ -29,25 +29,30 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     private readonly Announcements _announcements;
     private readonly SelfCheck _check;
     private readonly Recovery _recovery = new();
+    private readonly PageReader _pages;
     private readonly Signal _news = new();
     private readonly Signal _confirmed = new();
     private long _sentAt;
     private long _lastRead;
     private long _roundTrip;
+    private long _forged;
 
     public RedisRevocationLog(
-        RedisLink link, RedisNames names, BlacklistOptions options, TimeProvider clock, ILogger logger)
+        RedisLink link, RedisNames names, BlacklistOptions options, LogSeal? seal, TimeProvider clock,
+        ILogger logger)
     {
         (_link, _names, _options, _clock, _logger) = (link, names, options, clock, logger);
         _watch = new FleetWatch(names.Process, options.Freshness, clock);
-        _heartbeats = new Heartbeats(link, _watch, FleetSettings.Of(options), names, logger);
-        var appender = new Appender(link, _watch, _heartbeats, _ahead, names, clock);
+        _heartbeats = new Heartbeats(link, _watch, FleetSettings.Of(options, seal), names, logger);
+        var codec = new PackCodec(seal);
+        _pages = new PageReader(codec);
+        var appender = new Appender(link, _watch, _heartbeats, _ahead, codec, names, clock);
         _appends = new AppendQueue(appender.AppendAsync);
         _receipts = new Receipts(_watch, _heartbeats, _confirmed, options.Freshness, clock);
-        _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, _news, _confirmed,
-            logger);
+        _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, codec, _news,
+            _confirmed, logger);
         _check = new SelfCheck(link, clock, logger);
-        _compactor = new Compactor(link, names, _watch, _heartbeats, this, clock, logger);
+        _compactor = new Compactor(link, names, _watch, _heartbeats, this, codec, clock, logger);
     }
 
     public bool IsShared => true;
@@ -59,7 +64,9 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         RoundTrip = Interlocked.Read(ref _roundTrip) is > 0 and var ticks ? TimeSpan.FromTicks(ticks) : null,
         ErrorsInLastHour = _link.FaultsInLastHour,
         Nodes = _watch.Nodes,
-        Warnings = _check.Warnings,
+        Warnings = Interlocked.Read(ref _forged) is > 0 and var forged
+            ? [.. _check.Warnings, ForgedWarning(forged)]
+            : _check.Warnings,
     };
 
     public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _announcements.Apply = apply;
@@ -98,13 +105,13 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             _recovery.Lost();
             return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };
         }
-        var (entries, position, isWhole) = Read(answer, start.From, max);
-        var isAtTail = answer.AtTail && isWhole;
+        var page = Read(answer, start.From, max);
+        var isAtTail = answer.AtTail && page.IsWhole;
         if (isAtTail && !_recovery.IsOpen)
         {
             Report(answer);
         }
-        return Batch(answer, entries, position, isAtTail, answer.IsClosed && isReplicated);
+        return Batch(answer, page.Entries, page.Position, isAtTail, answer.IsClosed && isReplicated);
     }
 
     public void Reconciled()
@@ -175,14 +182,17 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         }
     }
 
-    private (LogEntry[] Entries, LogPosition Position, bool IsWhole) Read(
-        HeartbeatAnswer answer, LogPosition from, int max)
+    private PageReader.Page Read(HeartbeatAnswer answer, LogPosition from, int max)
     {
         try
         {
-            var read = PageReader.Read(answer.Packs, from, max);
+            var page = _pages.Read(answer.Packs, from, max);
             _heartbeats.SetStuck(false);
-            return read;
+            if (page.Forged != 0 && Interlocked.Add(ref _forged, page.Forged) == page.Forged)
+            {
+                Log.Forged(_logger, ForgedWarning(page.Forged));
+            }
+            return page;
         }
         catch (IOException)
         {
@@ -190,6 +200,11 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             throw;
         }
     }
+
+    private static string ForgedWarning(long count) =>
+        $"Refused {count} stream entries in Redis that were not written with the fleet's key. Somebody else "
+        + "can write to Redis, or the key was changed while old entries stood there; see the log key in the "
+        + "README.";
 
     private static LogBatch Batch(
         HeartbeatAnswer answer, LogEntry[] entries, LogPosition position, bool isAtTail,

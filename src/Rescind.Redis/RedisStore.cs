@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rescind.Redis;
-using StackExchange.Redis;
 
 namespace Rescind;
 
@@ -42,7 +41,11 @@ public sealed class RedisStore : IAsyncDisposable
         }
         var parsed = RedisAddress.Parse(configuration);
         var names = new RedisNames(redis.Prefix, redis.Node, parsed.DefaultDatabase ?? 0);
-        return new RedisStore(Make(parsed, names, blacklist ?? new(), clock ?? TimeProvider.System, logger));
+        var seal = redis.LogKey is { } key ? new LogSeal(key, redis.Prefix) : null;
+        var lines = (ILogger?)logger ?? NullLogger.Instance;
+        clock ??= TimeProvider.System;
+        var link = new RedisLink(parsed, names.Keys, clock, lines);
+        return new RedisStore(new RedisRevocationLog(link, names, blacklist ?? new(), seal, clock, lines));
     }
 
     /// <summary>Looks at the server as a careful operator would: eviction, persistence, version, replicas,
@@ -56,13 +59,4 @@ public sealed class RedisStore : IAsyncDisposable
 
     /// <summary>Leaves the fleet and closes the connections.</summary>
     public ValueTask DisposeAsync() => _log.DisposeAsync();
-
-    private static RedisRevocationLog Make(
-        ConfigurationOptions parsed, RedisNames names, BlacklistOptions options, TimeProvider clock,
-            ILogger? logger)
-    {
-        var lines = logger ?? NullLogger.Instance;
-        return new RedisRevocationLog(new RedisLink(parsed, names.Keys, clock, lines), names, options,
-            clock, lines);
-    }
 }

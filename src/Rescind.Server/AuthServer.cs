@@ -186,7 +186,11 @@ internal static class AuthServer
         var file = settings.Data.PathOf("rescind.db");
         if (settings.Redis is { } redis)
         {
-            blacklist.UseRedis(redis.Address, names => names.Node = settings.Node).KeepLocally(file);
+            blacklist.UseRedis(redis.Address, options =>
+            {
+                options.Node = settings.Node;
+                options.LogKey = redis.LogKey;
+            }).KeepLocally(file);
             services.AddSingleton<RedisGate>();
         }
         else

@@ -9,14 +9,14 @@ namespace Rescind.Redis;
 /// the entries.
 /// </summary>
 internal sealed class Appender(
-    RedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, RedisNames names,
-        TimeProvider clock)
+    RedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, PackCodec codec,
+        RedisNames names, TimeProvider clock)
 {
     private const int Attempts = 5;
 
     public async Task<AppendQueue.Flight> AppendAsync(LogEntry[] entries)
     {
-        var packs = EntryPack.Pack(entries);
+        var packs = codec.Pack(entries);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var epoch = watch.Epoch;

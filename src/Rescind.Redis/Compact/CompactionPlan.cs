@@ -15,9 +15,9 @@ internal sealed class CompactionPlan
 
     private readonly List<LogPosition> _packs = [];
 
-    private CompactionPlan()
-    {
-    }
+    private readonly PackCodec _codec;
+
+    private CompactionPlan(PackCodec codec) => _codec = codec;
 
     /// <summary>Live entries that stand before the cut, each once.</summary>
     public IReadOnlyList<LogEntry> Carried { get; private set; } = [];
@@ -34,10 +34,10 @@ internal sealed class CompactionPlan
     /// <summary>Reads the stream and decides.</summary>
     /// <exception cref="IOException">The log is away, or holds something that this version cannot
     /// read.</exception>
-    public static async Task<CompactionPlan> MakeAsync(RedisLink link, DateTimeOffset now,
-        CancellationToken cancel)
+    public static async Task<CompactionPlan> MakeAsync(
+        RedisLink link, PackCodec codec, DateTimeOffset now, CancellationToken cancel)
     {
-        var plan = new CompactionPlan();
+        var plan = new CompactionPlan(codec);
         var newest = await link.CallAsync(
             database => database.StreamRangeAsync(
                 link.Stream, count: 1, messageOrder: Order.Descending, flags: CommandFlags.DemandMaster),
@@ -52,7 +52,7 @@ internal sealed class CompactionPlan
     private async Task ReadAsync(RedisLink link, RedisValue newest, DateTimeOffset now,
         CancellationToken cancel)
     {
-        var tally = new Tally(now);
+        var tally = new Tally(_codec, now);
         RedisValue from = "-";
         while (true)
         {
@@ -86,7 +86,7 @@ internal sealed class CompactionPlan
     }
 
     /// <summary>What stands in the packs up to one.</summary>
-    private sealed class Tally(DateTimeOffset now)
+    private sealed class Tally(PackCodec codec, DateTimeOffset now)
     {
         private readonly List<LogEntry> _pack = [];
 
@@ -102,16 +102,19 @@ internal sealed class CompactionPlan
         public bool Add(StreamEntry entry, bool isNewest)
         {
             _pack.Clear();
-            if (EntryPack.Unpack((byte[])entry.Values[0].Value!, _pack) == 0)
+            var content = codec.Unpack((byte[])entry.Values[0].Value!, _pack);
+            if (content == PackContent.Unreadable)
             {
                 throw new IOException(
                     "The log in Redis holds an entry that this version cannot read; not compacted.");
             }
-            var dead = _pack.Count(IsDead);
-            if (isNewest && IsDead(_pack[^1]))
+            // A forged pack is as good as dead.
+            var dead = content == PackContent.Forged ? 1 : _pack.Count(IsDead);
+            if (isNewest && (_pack.Count == 0 || IsDead(_pack[^1])))
             {
                 return false;
             }
+            Dead += content == PackContent.Forged ? 1 : 0;
             foreach (var line in _pack)
             {
                 Add(line);

@@ -15,6 +15,7 @@ internal sealed class Compactor(
     FleetWatch watch,
     Heartbeats heartbeats,
     IRevocationLog appends,
+    PackCodec codec,
     TimeProvider clock,
     ILogger logger)
 {
@@ -36,7 +37,7 @@ internal sealed class Compactor(
         }
         try
         {
-            var plan = await CompactionPlan.MakeAsync(link, now, cancel);
+            var plan = await CompactionPlan.MakeAsync(link, codec, now, cancel);
             var dropped = plan.Dropped;
             if (dropped != 0)
             {

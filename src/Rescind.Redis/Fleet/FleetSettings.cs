@@ -4,18 +4,20 @@ namespace Rescind.Redis;
 /// What all nodes on a log must agree on, as it stands in the fleet hash. Written with the first header; a
 /// process alone on the log may change it, because nobody is left who relies on the old values.
 /// </summary>
-internal sealed record FleetSettings(TimeSpan Freshness, TimeSpan LongestTokenLifetime, TimeSpan ClockSkew)
+internal sealed record FleetSettings(
+    TimeSpan Freshness, TimeSpan LongestTokenLifetime, TimeSpan ClockSkew, string? KeyFingerprint)
 {
-    public static FleetSettings Of(BlacklistOptions options) =>
-        new(options.Freshness, options.LongestTokenLifetime, options.ClockSkew);
+    public static FleetSettings Of(BlacklistOptions options, LogSeal? seal) =>
+        new(options.Freshness, options.LongestTokenLifetime, options.ClockSkew, seal?.Fingerprint);
 
     /// <summary>The text that the scripts compare.</summary>
     public string Text =>
         $"freshness_ms={Freshness.TotalMilliseconds:0} "
         + $"longest_token_lifetime_s={LongestTokenLifetime.TotalSeconds:0} "
-        + $"clock_skew_s={ClockSkew.TotalSeconds:0} partitions=1";
+        + $"clock_skew_s={ClockSkew.TotalSeconds:0} partitions=1 log_key={KeyFingerprint ?? "none"}";
 
     public FleetSettingsException Disagreement(string theirs) => new(
         $"The nodes on this log run with '{theirs}', this one with '{Text}'. Start it with the same "
-        + "values, or stop all other nodes first; a node that crashed is off the list a few freshness bounds later.");
+        + "values, or stop all other nodes first; a node that crashed is off the list a few freshness "
+        + "bounds later.");
 }

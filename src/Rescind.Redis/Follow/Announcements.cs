@@ -13,6 +13,7 @@ internal sealed class Announcements(
     FleetWatch watch,
     Heartbeats heartbeats,
     AheadOfReads ahead,
+    PackCodec codec,
     Signal news,
     Signal confirmed,
     ILogger logger)
@@ -48,7 +49,7 @@ internal sealed class Announcements(
 
     private void Appended(byte[] bytes)
     {
-        if (PushMessage.TryRead(bytes) is not { } message || message.Writer == names.Process)
+        if (PushMessage.TryRead(bytes, codec) is not { } message || message.Writer == names.Process)
         {
             return; // own entries are applied already; what cannot be read here stops the read
         }

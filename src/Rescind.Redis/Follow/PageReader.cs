@@ -1,40 +1,46 @@
 namespace Rescind.Redis;
 
 /// <summary>From packs to entries: passes over what was read before, and stops at the page's size, if need be
-/// inside a pack. What cannot be read stops the reader; it is never skipped.</summary>
-internal static class PageReader
+/// inside a pack. What cannot be read stops the reader; it is never skipped. What was not written with the
+/// fleet's key is refused, counted and passed over: whoever can write to Redis must not be able to stop the
+/// fleet.</summary>
+internal sealed class PageReader(PackCodec codec)
 {
-    /// <returns>The entries, the position of the last, and whether all packs were read to their
-    /// end.</returns>
+    /// <summary>What a page brought.</summary>
+    /// <param name="Entries">The entries after the asked position.</param>
+    /// <param name="Position">The position of the last.</param>
+    /// <param name="IsWhole">Whether all packs were read to their end.</param>
+    /// <param name="Forged">Packs that were refused.</param>
+    public readonly record struct Page(LogEntry[] Entries, LogPosition Position, bool IsWhole, int Forged);
+
     /// <exception cref="IOException">The first pack cannot be read.</exception>
-    public static (LogEntry[] Entries, LogPosition Position, bool IsWhole) Read(
-        IReadOnlyList<(LogPosition Id, byte[] Bytes)> packs, LogPosition from, int max)
+    public Page Read(IReadOnlyList<(LogPosition Id, byte[] Bytes)> packs, LogPosition from, int max)
     {
-        var (entries, position) = (new List<LogEntry>(), from);
+        var (entries, position, forged) = (new List<LogEntry>(), from, 0);
         foreach (var (id, bytes) in packs)
         {
             var before = entries.Count;
             if (before == max)
             {
                 // The page ends with the pack before this one, and so its position names that one.
-                return ([.. entries], position, false);
+                return new([.. entries], position, false, forged);
             }
-            var count = EntryPack.Unpack(bytes, entries);
-            if (count == 0)
+            var content = codec.Unpack(bytes, entries);
+            if (content == PackContent.Unreadable)
             {
-                entries.RemoveRange(before, entries.Count - before);
-                return before == 0 ? throw Unreadable(id) : ([.. entries], position, false);
+                return before == 0 ? throw Unreadable(id) : new([.. entries], position, false, forged);
             }
-            var known = Known(id, count, from);
-            entries.RemoveRange(before, known);
+            forged += content == PackContent.Forged ? 1 : 0;
+            entries.RemoveRange(before, Known(id, entries.Count - before, from));
             if (entries.Count > max)
             {
                 var left = entries.Count - max;
-                return ([.. entries[..max]], id with { Number = id.Number - (ulong)left }, false);
+                position = id with { Number = id.Number - (ulong)left };
+                return new([.. entries[..max]], position, false, forged);
             }
             position = id;
         }
-        return ([.. entries], position, true);
+        return new([.. entries], position, true, forged);
     }
 
     /// <summary>How many entries of a pack stand at or before a position.</summary>

@@ -16,9 +16,9 @@ internal sealed record PushMessage(string Epoch, string Writer, LogPosition Befo
     public bool IsWhole => Entries.Length != 0;
 
     /// <summary>Reads a message.</summary>
-    /// <returns>Null for anything that this version did not write; the next read then brings the
-    /// entries.</returns>
-    public static PushMessage? TryRead(ReadOnlySpan<byte> message)
+    /// <returns>Null for anything that this version did not write, or that lacks the fleet's seal; the next
+    /// read then brings the entries, or refuses them.</returns>
+    public static PushMessage? TryRead(ReadOnlySpan<byte> message, PackCodec codec)
     {
         var end = message.IndexOf((byte)'\n');
         if (end < 0)
@@ -32,7 +32,7 @@ internal sealed record PushMessage(string Epoch, string Writer, LogPosition Befo
         }
         try
         {
-            return Read(words, message[(end + 1)..]);
+            return Read(words, message[(end + 1)..], codec);
         }
         catch (Exception fault) when (fault is IOException or FormatException or OverflowException)
         {
@@ -41,14 +41,14 @@ internal sealed record PushMessage(string Epoch, string Writer, LogPosition Befo
         }
     }
 
-    private static PushMessage? Read(string[] words, ReadOnlySpan<byte> bytes)
+    private static PushMessage? Read(string[] words, ReadOnlySpan<byte> bytes, PackCodec codec)
     {
         var entries = new List<LogEntry>();
         for (var i = 4; i < words.Length; i += 2)
         {
             var length = int.Parse(words[i + 1]);
             if (length < 0 || length > bytes.Length || (length > 0
-                && EntryPack.Unpack(bytes[..length], entries) == 0))
+                && codec.Unpack(bytes[..length], entries) != PackContent.Entries))
             {
                 return null;
             }

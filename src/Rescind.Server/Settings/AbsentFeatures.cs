@@ -6,8 +6,7 @@ internal static class AbsentFeatures
 {
     private static readonly (string Variable, string Feature)[] Absent =
     [
-        ("REDIS_KEY_MIRROR", "a mirror of keys for old readers"),
-        ("BLACKLIST_LOG_KEY", "authenticated log entries"), ("DATABASE_URL", "PostgreSQL"),
+        ("REDIS_KEY_MIRROR", "a mirror of keys for old readers"), ("DATABASE_URL", "PostgreSQL"),
         ("AUDIT_RETENTION_DAYS", "the audit log"), ("MAINTENANCE_DAILY", "scheduled maintenance"),
         ("MAINTENANCE_HOURLY", "scheduled maintenance"), ("ALERT_WEBHOOK_URL", "alerts"),
         ("ALERT_WEBHOOK_SECRET", "alerts"), ("MANAGEMENT_PORT", "a management port"),

@@ -4,23 +4,28 @@ namespace Rescind.Server.Settings;
 /// <param name="Address">As <see cref="RedisStore.Open"/> takes it; may hold a password.</param>
 /// <param name="IsRequired">Whether the server stays down when Redis cannot be reached at start.</param>
 /// <param name="IsStrict">Whether it stays down when Redis may lose revocations.</param>
-internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStrict)
+/// <param name="LogKey">Seals every entry of the log; null: none does.</param>
+internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStrict, string? LogKey = null)
 {
+    private const int ShortestKey = 32;
+
     /// <summary>Reads the variables; null: none names a Redis.</summary>
     public static RedisSettings? Read(Variables variables)
     {
         var required = variables.Word("REDIS_REQUIRED", "false", "true", "false") == "true";
         var strict = variables.Word("REDIS_STRICT", "false", "true", "false") == "true";
+        var logKey = LogKeyOf(variables);
         var upstash = OfUpstash(variables);
         if ((OfRedis(variables) ?? upstash) is { } address)
         {
-            return new RedisSettings(address, required, strict);
+            return new RedisSettings(address, required, strict, logKey);
         }
-        return required || strict
-            ? throw new StartRefusedException(
-                required ? "REDIS_REQUIRED" : "REDIS_STRICT", "no Redis is named",
-                "set REDIS_URL, or remove the variable")
-            : null;
+        var pointless = required ? "REDIS_REQUIRED" : strict ? "REDIS_STRICT"
+            : logKey is not null ? "BLACKLIST_LOG_KEY" : null;
+        return pointless is null
+            ? null
+            : throw new StartRefusedException(
+                pointless, "no Redis is named", "set REDIS_URL, or remove the variable");
     }
 
     // A record prints its members, and the address may hold a password.
@@ -36,6 +41,16 @@ internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStr
             ? throw new StartRefusedException(
                 "REDIS_URL", fault, "write redis://user:password@host:port/database, or rediss:// for TLS")
             : address;
+    }
+
+    private static string? LogKeyOf(Variables variables)
+    {
+        var key = variables.Secret("BLACKLIST_LOG_KEY");
+        return key is null || System.Text.Encoding.UTF8.GetByteCount(key) >= ShortestKey
+            ? key
+            : throw new StartRefusedException(
+                "BLACKLIST_LOG_KEY", $"it is shorter than {ShortestKey} bytes",
+                "write the same random text on all nodes, for example from: openssl rand -hex 32");
     }
 
     private static string? OfUpstash(Variables variables)

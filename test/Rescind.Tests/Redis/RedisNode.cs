@@ -22,11 +22,12 @@ internal sealed class RedisNode : IAsyncDisposable
     public bool IsFresh => Blacklist.GetStatus().Fresh;
 
     /// <summary>Starts a node; with a file it keeps a journal.</summary>
-    public static RedisNode Start(string address, BlacklistOptions? options = null, string? file = null)
+    public static RedisNode Start(
+        string address, BlacklistOptions? options = null, string? file = null, RedisOptions? redis = null)
     {
         options ??= new BlacklistOptions();
-        var redis = RedisStore.Open(address, options);
-        return new RedisNode(redis, file is null ? null : SqliteStore.KeepLocally(file, redis.Log, options), options);
+        var store = RedisStore.Open(address, options, redis);
+        return new RedisNode(store, file is null ? null : SqliteStore.KeepLocally(file, store.Log, options), options);
     }
 
     public Task UntilFreshAsync() => Eventually.TrueAsync(() => IsFresh, "the node is fresh");

@@ -47,6 +47,7 @@ public sealed class SettingsTests : IDisposable
         { "REDIS_KEY_MIRROR", "blacklist:{jti}" },
         { "DATABASE_URL", "postgresql://127.0.0.1/x" },
         { "BLACKLIST_LOG_KEY", "anything" },
+        { "BLACKLIST_LOG_KEY", "a key without a Redis, but long enough" },
         { "SMTP_URL", "smtp://127.0.0.1" },
         { "RATE_LIMIT_ENABLED", "true" },
         { "AUDIT_RETENTION_DAYS", "90" },
