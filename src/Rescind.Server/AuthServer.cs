@@ -13,6 +13,7 @@ using Rescind.AspNetCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
+using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
 using Rescind.Server.Sessions;
@@ -173,6 +174,23 @@ internal static class AuthServer
         AddBlacklist(services, settings);
     }
 
+    private static void AddKeyMirror(IServiceCollection services, RedisSettings redis)
+    {
+        if (redis.KeyMirror is not { } template)
+        {
+            return;
+        }
+        services.AddSingleton<MirrorQueue>();
+        services.AddSingleton(provider => RedisKeyMirror.Open(
+            redis.Address, template, null, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RedisKeyMirror>>()));
+
+        // After KeepLocally, so that it stands before the records that are kept there.
+        services.AddSingleton<IRevocationRecords>(provider => new MirroredRecords(
+            provider.GetRequiredService<SqliteStore>().Records, provider.GetRequiredService<MirrorQueue>()));
+        services.AddHostedService<KeyMirror>();
+    }
+
     private static void AddBlacklist(IServiceCollection services, ServerSettings settings)
     {
         var blacklist = services.AddTokenBlacklist(blacklist =>
@@ -192,6 +210,7 @@ internal static class AuthServer
                 options.LogKey = redis.LogKey;
             }).KeepLocally(file);
             services.AddSingleton<RedisGate>();
+            AddKeyMirror(services, redis);
         }
         else
         {

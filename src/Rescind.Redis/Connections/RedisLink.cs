@@ -67,6 +67,34 @@ internal sealed class RedisLink(
     public Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancel) =>
         UseAsync(pool => call(pool.GetDatabase()), cancel);
 
+    public DateTimeOffset Now => clock.GetUtcNow();
+
+    /// <summary>All keys of this database that fit a pattern, from every master. Each page has the limit of a
+    /// call, the whole has none.</summary>
+    /// <exception cref="IOException">No answer in time, or a refusal.</exception>
+    public async Task<IReadOnlyList<RedisKey>> ScanAsync(string pattern, CancellationToken cancel)
+    {
+        var pool = await ConnectAsync(cancel);
+        var found = new List<RedisKey>();
+        try
+        {
+            var masters = pool.GetServers().Where(one => one is { IsConnected: true, IsReplica: false });
+            foreach (var server in masters)
+            {
+                var keysHere = server.KeysAsync(Database, pattern, pageSize: 1_000);
+                await foreach (var key in keysHere.WithCancellation(cancel))
+                {
+                    found.Add(key);
+                }
+            }
+            return found;
+        }
+        catch (Exception fault) when (RedisFaults.AreOf(fault))
+        {
+            throw Explained(fault);
+        }
+    }
+
     /// <summary>Asks the log's master about itself.</summary>
     /// <exception cref="IOException">It is away.</exception>
     public async Task<ServerReport> ReportAsync(CancellationToken cancel)
@@ -100,7 +128,7 @@ internal sealed class RedisLink(
                 .SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received((byte[])message!))
                 .WaitAsync(Limit, clock, cancel);
         }
-        catch (Exception fault) when (IsOfRedis(fault))
+        catch (Exception fault) when (RedisFaults.AreOf(fault))
         {
             throw Explained(fault);
         }
@@ -183,7 +211,7 @@ internal sealed class RedisLink(
             }
             return result;
         }
-        catch (Exception fault) when (IsOfRedis(fault))
+        catch (Exception fault) when (RedisFaults.AreOf(fault))
         {
             _ = FindMasterAsync();
             throw Explained(fault);
@@ -225,7 +253,7 @@ internal sealed class RedisLink(
             }
             return _pool;
         }
-        catch (Exception fault) when (IsOfRedis(fault))
+        catch (Exception fault) when (RedisFaults.AreOf(fault))
         {
             throw Explained(fault);
         }
@@ -237,39 +265,12 @@ internal sealed class RedisLink(
 
     private IOException Explained(Exception fault)
     {
-        var sentence = SentenceOf(fault);
+        var sentence = RedisFaults.SentenceOf(fault, _failure);
         _faults.Count();
         if (fault is not RedisServerException && Interlocked.Exchange(ref _away, 1) == 0)
         {
             Log.Lost(logger, sentence);
         }
         return new IOException(sentence, fault);
-    }
-
-    private static bool IsOfRedis(Exception fault) =>
-        fault is RedisException or RedisCommandException or TimeoutException or ObjectDisposedException;
-
-    /// <summary>The client's own messages run to a page of counters; a server's refusal is one line, and
-    /// names no secret.</summary>
-    private string SentenceOf(Exception fault) => fault switch
-    {
-        TimeoutException => $"Redis did not answer within {Limit.TotalSeconds:0} s.",
-        RedisServerException => $"Redis refused: {fault.Message.Split('\n')[0]}",
-        RedisConnectionException connection => SentenceOf(TypeOf(connection)),
-        _ => "The connection to Redis is closed.",
-    };
-
-    private string SentenceOf(ConnectionFailureType type) =>
-        ConnectionFailureType.AuthenticationFailure is var refused && (type == refused || _failure == refused)
-            ? "Redis refused the user, password or certificate."
-            : $"Redis cannot be reached ({type}).";
-
-    /// <summary>Why the last attempt to connect failed, which stands inside of "no connection".</summary>
-    private static ConnectionFailureType TypeOf(RedisConnectionException fault)
-    {
-        var inner = fault.InnerException as RedisConnectionException
-            ?? (fault.InnerException as AggregateException)?.Flatten().InnerExceptions
-                .OfType<RedisConnectionException>().FirstOrDefault();
-        return inner is null ? fault.FailureType : TypeOf(inner);
     }
 }

@@ -5,7 +5,9 @@ namespace Rescind.Server.Settings;
 /// <param name="IsRequired">Whether the server stays down when Redis cannot be reached at start.</param>
 /// <param name="IsStrict">Whether it stays down when Redis may lose revocations.</param>
 /// <param name="LogKey">Seals every entry of the log; null: none does.</param>
-internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStrict, string? LogKey = null)
+/// <param name="KeyMirror">How the keys of an older service are written; null: there is none.</param>
+internal sealed record RedisSettings(
+    string Address, bool IsRequired, bool IsStrict, string? LogKey = null, string? KeyMirror = null)
 {
     private const int ShortestKey = 32;
 
@@ -14,14 +16,14 @@ internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStr
     {
         var required = variables.Word("REDIS_REQUIRED", "false", "true", "false") == "true";
         var strict = variables.Word("REDIS_STRICT", "false", "true", "false") == "true";
-        var logKey = LogKeyOf(variables);
+        var (logKey, mirror) = (LogKeyOf(variables), KeyMirrorOf(variables));
         var upstash = OfUpstash(variables);
         if ((OfRedis(variables) ?? upstash) is { } address)
         {
-            return new RedisSettings(address, required, strict, logKey);
+            return new RedisSettings(address, required, strict, logKey, mirror);
         }
         var pointless = required ? "REDIS_REQUIRED" : strict ? "REDIS_STRICT"
-            : logKey is not null ? "BLACKLIST_LOG_KEY" : null;
+            : logKey is not null ? "BLACKLIST_LOG_KEY" : mirror is not null ? "REDIS_KEY_MIRROR" : null;
         return pointless is null
             ? null
             : throw new StartRefusedException(
@@ -52,6 +54,12 @@ internal sealed record RedisSettings(string Address, bool IsRequired, bool IsStr
                 "BLACKLIST_LOG_KEY", $"it is shorter than {ShortestKey} bytes",
                 "write the same random text on all nodes, for example from: openssl rand -hex 32");
     }
+
+    private static string? KeyMirrorOf(Variables variables) =>
+        variables.Text("REDIS_KEY_MIRROR") is { } template && RedisKeyMirror.FaultOf(template) is { } fault
+            ? throw new StartRefusedException(
+                "REDIS_KEY_MIRROR", fault, "write the older service's keys, as mita:blacklist:token:{jti}")
+            : variables.Text("REDIS_KEY_MIRROR");
 
     private static string? OfUpstash(Variables variables)
     {

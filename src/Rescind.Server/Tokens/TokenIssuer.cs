@@ -4,6 +4,7 @@
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.Server.Accounts;
+using Rescind.Server.Mirror;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Tokens;
@@ -13,7 +14,8 @@ internal sealed record TokenPair(
     string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt,
     DateTimeOffset IssuedAt);
 
-internal sealed class TokenIssuer(ServerSettings settings, Blacklist blacklist, TimeProvider clock)
+internal sealed class TokenIssuer(
+    ServerSettings settings, Blacklist blacklist, TimeProvider clock, MirrorQueue? mirror = null)
 {
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
 
@@ -63,6 +65,12 @@ internal sealed class TokenIssuer(ServerSettings settings, Blacklist blacklist, 
             ["exp"] = refreshExpiresAt.ToUnixTimeSeconds(),
             [TokenKinds.Claim] = TokenKind.Refresh.Name(),
         };
+        foreach (var claims in new[] { access, refresh })
+        {
+            mirror?.Add(new MirrorItem.Issued(
+                account.Id, session, (string)claims["jti"], issuedAt,
+                DateTimeOffset.FromUnixTimeSeconds((long)claims["exp"])));
+        }
         return new TokenPair(Sign(access), Sign(refresh), refreshId, refreshExpiresAt, issuedAt);
     }
 

@@ -40,6 +40,17 @@ internal sealed class FleetNode : IAsyncDisposable
             receipt.GetProperty("nodes_expected").GetInt32(), receipt.GetProperty("elapsed_ms").GetDouble());
     }
 
+    /// <summary>Lifts the revocation of a token.</summary>
+    public async Task LiftAsync(string tokenId)
+    {
+        var (_, list) = await _app.SendAsync(
+            HttpMethod.Get, $"/api/auth/admin/revocations?type=token&value={tokenId}", _admin);
+        var id = Assert.Single(list.GetProperty("items").EnumerateArray()).GetProperty("id").GetString();
+        var (status, _) = await _app.SendAsync(
+            HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", _admin, new { reason = "restored" });
+        Assert.Equal(200, status);
+    }
+
     public async Task<JsonElement> MetricsAsync()
     {
         var (status, body) = await _app.SendAsync(HttpMethod.Get, "/api/auth/admin/blacklist-metrics", _admin);

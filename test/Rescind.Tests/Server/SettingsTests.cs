@@ -45,6 +45,8 @@ public sealed class SettingsTests : IDisposable
         { "REDIS_STRICT", "true" },
         { "REDIS_STRICT", "perhaps" },
         { "REDIS_KEY_MIRROR", "blacklist:{jti}" },
+        { "REDIS_KEY_MIRROR", "blacklist" },
+        { "REDIS_KEY_MIRROR", "{jti}" },
         { "DATABASE_URL", "postgresql://127.0.0.1/x" },
         { "BLACKLIST_LOG_KEY", "anything" },
         { "BLACKLIST_LOG_KEY", "a key without a Redis, but long enough" },

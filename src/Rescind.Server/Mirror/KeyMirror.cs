@@ -1,0 +1,181 @@
+// Keeps the keys of an older service in step while both run: what is revoked here is written there, and what
+// is written there is revoked here. What it guarantees: nothing of it delays or fails a call; while Redis is
+// away items wait in their order. What it cannot: rules for a client, a key or an issuer have no keys, and a
+// revocation that is lifted on another node than the one that made it keeps its key.
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Mirror;
+
+internal sealed class KeyMirror(
+    RedisKeyMirror keys, MirrorQueue queue, Blacklist blacklist, IRevocationRecords records,
+    ServerSettings settings, TimeProvider clock, ILogger<KeyMirror> logger) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
+    private readonly string _process = $"{settings.Node} {Guid.NewGuid():n}";
+    private HashSet<string> _adopted = new(StringComparer.Ordinal);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(WriteAsync(stoppingToken), AdoptAsync(stoppingToken));
+
+    private DateTimeOffset Now => clock.GetUtcNow();
+
+    private async Task WriteAsync(CancellationToken cancel)
+    {
+        await WithRetryAsync(() => WriteKnownAsync(cancel), cancel);
+        await foreach (var item in queue.Items.ReadAllAsync(cancel))
+        {
+            await WithRetryAsync(() => WriteAsync(item, cancel), cancel);
+        }
+    }
+
+    /// <summary>What this node revoked before it was stopped, and perhaps could not write.</summary>
+    private async Task WriteKnownAsync(CancellationToken cancel)
+    {
+        var query = new RevocationQuery { Limit = 1_000, Since = Now - settings.LongestLifetime };
+        do
+        {
+            var page = await records.ListAsync(query, cancel);
+            foreach (var record in page.Items.Where(one => one.LiftedAt is null))
+            {
+                await WriteAsync(new MirrorItem.Recorded(record), cancel);
+            }
+            query = query with { Cursor = page.Next };
+        }
+        while (query.Cursor is not null);
+    }
+
+    private Task WriteAsync(MirrorItem item, CancellationToken cancel) => item switch
+    {
+        MirrorItem.Issued issued => RememberAsync(issued, cancel),
+        MirrorItem.Recorded { Revocation: var revocation } => RecordAsync(revocation, cancel),
+        _ => throw new InvalidOperationException($"{item.GetType().Name} is not known to the mirror."),
+    };
+
+    private async Task RememberAsync(MirrorItem.Issued one, CancellationToken cancel)
+    {
+        await keys.RememberAsync(OfSession(one.Session), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
+        await keys.RememberAsync(OfSubject(one.Subject), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
+    }
+
+    private async Task RecordAsync(Revocation revocation, CancellationToken cancel)
+    {
+        foreach (var (id, expiresAt) in await TokensOfAsync(revocation, cancel))
+        {
+            if (revocation.LiftedAt is null)
+            {
+                await keys.WriteAsync(id, expiresAt, cancel);
+            }
+            else if (blacklist.Find(RuleKind.Token, revocation.Issuer, id).Count == 0)
+            {
+                await keys.RemoveAsync(id, cancel);
+            }
+        }
+    }
+
+    /// <summary>The tokens that a rule names, as far as they are known, with their ends.</summary>
+    private async Task<IReadOnlyList<(string Id, DateTimeOffset ExpiresAt)>> TokensOfAsync(
+        Revocation rule, CancellationToken cancel)
+    {
+        if (rule.Kind == RuleKind.Token)
+        {
+            var end = rule.ExpiresAt ?? rule.MadeAt + settings.LongestLifetime;
+            return end > Now ? [(rule.Value, end)] : [];
+        }
+        var owner = rule.Kind switch
+        {
+            RuleKind.Session => OfSession(rule.Value),
+            RuleKind.Subject => OfSubject(rule.Value),
+            _ => null,
+        };
+        if (owner is null || rule.Issuer != settings.Issuer)
+        {
+            return [];
+        }
+        var known = await keys.RememberedAsync(owner, Now, cancel);
+        return [.. known.Where(one => rule.IssuedBefore is not { } cutoff || one.IssuedAt <= cutoff)
+            .Select(one => (one.TokenId, one.ExpiresAt))];
+    }
+
+    private async Task AdoptAsync(CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(Every, clock);
+        do
+        {
+            try
+            {
+                if (await keys.TakeTurnAsync(_process, cancel))
+                {
+                    await AdoptNewAsync(cancel);
+                }
+            }
+            catch (IOException fault)
+            {
+                // The next turn looks again; the blacklist's own health says that Redis is away.
+                Log.MirrorWaits(logger, fault.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(cancel));
+    }
+
+    /// <summary>Revokes what old workers have written. A key is adopted once: when it was lifted since, it
+    /// stays lifted.</summary>
+    private async Task AdoptNewAsync(CancellationToken cancel)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var key in keys.ReadAsync(cancel))
+        {
+            if (key.IsOwn)
+            {
+                continue;
+            }
+            seen.Add(key.TokenId);
+            if (!_adopted.Contains(key.TokenId)
+                && blacklist.Find(RuleKind.Token, settings.Issuer, key.TokenId).Count == 0)
+            {
+                await AdoptAsync(key, cancel);
+            }
+        }
+        _adopted = seen;
+    }
+
+    private async Task AdoptAsync(RedisKeyMirror.Key key, CancellationToken cancel)
+    {
+        var latest = Now + settings.LongestLifetime;
+        var end = key.ExpiresAt is { } expiry && expiry < latest ? expiry : latest;
+        var rule = Revocation.OfToken(settings.Issuer, key.TokenId, end) with
+        {
+            Reason = "revoked", Actor = "key_mirror", Note = "adopted from a key of the older service",
+        };
+        if (blacklist.Validate(rule) is { } wrong)
+        {
+            Log.MirrorRefuses(logger, wrong);
+            return;
+        }
+        await blacklist.RevokeAsync(rule, cancel);
+        Log.MirrorAdopted(logger);
+    }
+
+    /// <summary>Items wait for Redis in their order.</summary>
+    private async Task WithRetryAsync(Func<Task> write, CancellationToken cancel)
+    {
+        while (true)
+        {
+            try
+            {
+                await write();
+                return;
+            }
+            catch (IOException fault)
+            {
+                Log.MirrorWaits(logger, fault.Message);
+                await Task.Delay(Retry, clock, cancel);
+            }
+        }
+    }
+
+    private static string OfSession(string session) => "session:" + session;
+
+    private static string OfSubject(string subject) => "subject:" + subject;
+}
