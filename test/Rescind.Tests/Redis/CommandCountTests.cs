@@ -1,0 +1,26 @@
+using System.Text.RegularExpressions;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>What a node asks of Redis when nothing happens; some hosts bill for each command.</summary>
+public sealed partial class CommandCountTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task An_idle_node_makes_four_script_calls_for_each_freshness_bound_and_nothing_else()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(
+            server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(400) });
+        await node.UntilFreshAsync();
+        await Task.Delay(1_000);
+        await server.CommandAsync("CONFIG", "RESETSTAT");
+        await Task.Delay(4_000);
+        var stats = (await server.CommandAsync("INFO", "commandstats")).ToString();
+        var calls = CallPattern().Matches(stats).ToDictionary(one => one.Groups[1].Value, one => int.Parse(one.Groups[2].Value));
+        output.WriteLine(string.Join(", ", calls.OrderByDescending(one => one.Value).Select(one => $"{one.Key} {one.Value}")));
+        Assert.InRange(calls["evalsha"], 30, 42);
+    }
+
+    [GeneratedRegex(@"cmdstat_(\S+):calls=(\d+)")]
+    private static partial Regex CallPattern();
+}
