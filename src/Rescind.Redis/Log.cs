@@ -9,7 +9,7 @@ internal static partial class Log
     [LoggerMessage(5000, LogLevel.Information, "Redis connection pool created: {Servers}")]
     public static partial void Connected(ILogger logger, string servers);
 
-    [LoggerMessage(5001, LogLevel.Warning, "Redis cannot be reached: {Fault}")]
+    [LoggerMessage(5001, LogLevel.Warning, "Redis is lost, and is tried again and again: {Fault}")]
     public static partial void Lost(ILogger logger, string fault);
 
     [LoggerMessage(5002, LogLevel.Information, "Redis answers again")]

@@ -144,10 +144,10 @@ public sealed class RedisKeyMirror : IAsyncDisposable
     public Task<bool> TakeTurnAsync(string node, CancellationToken cancel = default) => _link.CallAsync(
         async database =>
         {
-            var holder = await database.StringSetAndGetAsync(
-                _issued + "turn", node, Turn, when: When.NotExists, flags: CommandFlags.DemandMaster);
-            return holder.IsNull
-                || (holder == node && await database.KeyExpireAsync(_issued + "turn", Turn));
+            RedisKey turn = _issued + "turn";
+            return await database.StringSetAsync(turn, node, Turn, When.NotExists)
+                || (await database.StringGetAsync(turn, CommandFlags.DemandMaster) == node
+                    && await database.KeyExpireAsync(turn, Turn));
         },
         cancel);
 

@@ -9,17 +9,17 @@ internal static partial class Log
     [LoggerMessage(4001, LogLevel.Information, "Node {Node} serves {Addresses}")]
     public static partial void Serving(ILogger logger, string node, string addresses);
 
-    [LoggerMessage(4300, LogLevel.Warning,
+    [LoggerMessage(4900, LogLevel.Warning,
         "More than {Most} revocations wait for the key mirror; the oldest is dropped")]
     public static partial void MirrorOverflows(ILogger logger, int most);
 
-    [LoggerMessage(4301, LogLevel.Debug, "The key mirror waits for Redis: {Fault}")]
+    [LoggerMessage(4901, LogLevel.Debug, "The key mirror waits for Redis: {Fault}")]
     public static partial void MirrorWaits(ILogger logger, string fault);
 
-    [LoggerMessage(4302, LogLevel.Warning, "A key of the older service names no token: {Wrong}")]
+    [LoggerMessage(4902, LogLevel.Warning, "A key of the older service names no token: {Wrong}")]
     public static partial void MirrorRefuses(ILogger logger, string wrong);
 
-    [LoggerMessage(4303, LogLevel.Information, "Adopted a revocation of the older service")]
+    [LoggerMessage(4903, LogLevel.Information, "Adopted a revocation of the older service")]
     public static partial void MirrorAdopted(ILogger logger);
 
     [LoggerMessage(4100, LogLevel.Warning,

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Rescind.Tests;
 
 /// <summary>
@@ -45,6 +47,15 @@ public sealed class TidyTests
             .Select(Repository.Read).ToList();
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.Contains(samples, sample => sample.Contains(block, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void No_two_log_lines_share_an_id()
+    {
+        var ids = Repository.Files.Where(file => file.StartsWith("src/", StringComparison.Ordinal) && file.EndsWith("Log.cs", StringComparison.Ordinal))
+            .SelectMany(file => Regex.Matches(Repository.Read(file), @"LoggerMessage\((\d+)").Select(one => one.Groups[1].Value)).ToList();
+        Assert.NotEmpty(ids);
+        Assert.Equal(ids.Distinct().Count(), ids.Count);
     }
 
     [Theory]
