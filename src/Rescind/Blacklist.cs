@@ -122,17 +122,16 @@ public sealed class Blacklist
     /// <summary>Revokes several at once: all of them are stored, or the call fails.</summary>
     /// <param name="revocations">1 to <see cref="BlacklistOptions.LargestBatch"/> revocations.</param>
     /// <param name="cancel">Gives up before anything is written.</param>
-    /// <exception cref="ArgumentException">What <see cref="Validate"/> says of one of them, or the batch is
-    /// empty or too large.</exception>
+    /// <exception cref="ArgumentException">One is not valid, or the batch is empty or too large.</exception>
     /// <exception cref="IOException">No store confirmed it. Repeat the call; that is harmless.</exception>
-    /// <exception cref="InvalidOperationException">There are already
-    /// <see cref="BlacklistOptions.MostRevocations"/>.</exception>
+    /// <exception cref="InvalidOperationException">There are already too many.</exception>
     public async ValueTask<Receipt> RevokeAsync(
         IReadOnlyList<Revocation> revocations, CancellationToken cancel = default)
     {
         cancel.ThrowIfCancellationRequested();
         _revoking.CheckBatch(revocations, _clock.GetUtcNow(), _index.Count);
         var started = _clock.GetTimestamp();
+        await (revocations.Any(Revoking.HasCutoff) ? _feed.ReadNewestAsync(cancel) : ValueTask.CompletedTask);
         var (now, logTime) = (_clock.GetUtcNow(), _feed.LogTime);
         var completed = revocations.Select(one => _revoking.Complete(
             one, now, logTime, _index.LatestCutoffBefore(one), DrawTag())).ToArray();

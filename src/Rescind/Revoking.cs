@@ -96,7 +96,7 @@ internal sealed class Revoking(BlacklistOptions options)
     {
         var key = TokenKey.Of(revocation.Kind, revocation.Issuer, revocation.Value);
         var id = revocation.Id == default ? new RevocationId(revocation.Kind, key, tag) : revocation.Id;
-        var hasCutoff = revocation.Kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
+        var hasCutoff = HasCutoff(revocation);
         return revocation with
         {
             Id = id,
@@ -136,6 +136,10 @@ internal sealed class Revoking(BlacklistOptions options)
             revocation.IssuedBefore!.Value + options.LongestTokenLifetime + options.ClockSkew,
         _ => DateTimeOffset.MaxValue,
     };
+
+    /// <summary>Whether a rule is one of "issued before".</summary>
+    public static bool HasCutoff(Revocation revocation) =>
+        revocation.Kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
 
     private static DateTimeOffset Later(DateTimeOffset time, TimeSpan by) =>
         time > DateTimeOffset.MaxValue - by ? DateTimeOffset.MaxValue : time + by;

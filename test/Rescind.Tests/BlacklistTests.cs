@@ -86,6 +86,24 @@ public sealed class BlacklistTests
         }
     }
 
+    /// <summary>The second revoker is another node that has not yet heard of the first cutoff.</summary>
+    [Theory]
+    [InlineData(RuleKind.Subject, "user-1")]
+    [InlineData(RuleKind.Client, "app")]
+    [InlineData(RuleKind.Issuer, Issuer)]
+    public async Task A_revocation_on_another_node_hits_a_log_in_that_stepped_over_the_first(RuleKind kind, string value)
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var other = world.NewNode();
+        await other.LoadAsync(TestContext.Current.CancellationToken);
+        await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+        var earliest = world.Blacklist.EarliestIssueTime(world.Token());
+        var between = world.Token() with { IssuedAt = earliest, AuthenticatedAt = earliest };
+        await other.RevokeAsync(Revocation.Of(kind, Issuer, value));
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Revoked, other.Check(between));
+    }
+
     [Fact]
     public async Task A_refreshed_token_counts_from_its_log_in()
     {

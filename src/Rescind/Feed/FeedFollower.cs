@@ -119,6 +119,17 @@ internal sealed class FeedFollower(
         }
     }
 
+    /// <summary>Learns what stands in the log now, if it can be read in time: a log-in may have stepped over
+    /// a cutoff made elsewhere, and the next cutoff must reach past that. A read that is under way may have
+    /// been sent before; so there are two.</summary>
+    public async ValueTask ReadNewestAsync(CancellationToken cancel)
+    {
+        for (var reads = log.IsShared ? 2 : 0; reads > 0; reads--)
+        {
+            await CatchUpAsync(cancel);
+        }
+    }
+
     /// <summary>Follows the log until cancelled; then lets go of the lease, so that others need not wait for
     /// this process.</summary>
     public async Task RunAsync(CancellationToken cancel)
