@@ -8,6 +8,11 @@ internal static class RedisFaults
     public static bool AreOf(Exception fault) =>
         fault is RedisException or RedisCommandException or TimeoutException or ObjectDisposedException;
 
+    /// <summary>Whether it is time to look which server is the master: no answer, or that of a
+    /// replica.</summary>
+    public static bool MayBeOfAnotherMaster(Exception fault) =>
+        fault is not RedisServerException || fault.Message.StartsWith("READONLY", StringComparison.Ordinal);
+
     /// <summary>The client's own messages run to a page of counters; a server's refusal is one line, and
     /// names no secret.</summary>
     /// <param name="fault">What was thrown.</param>

@@ -213,7 +213,10 @@ internal sealed class RedisLink(
         }
         catch (Exception fault) when (RedisFaults.AreOf(fault))
         {
-            _ = FindMasterAsync();
+            if (RedisFaults.MayBeOfAnotherMaster(fault))
+            {
+                _ = FindMasterAsync();
+            }
             throw Explained(fault);
         }
     }

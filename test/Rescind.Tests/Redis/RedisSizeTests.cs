@@ -55,6 +55,31 @@ public sealed class RedisSizeTests(ITestOutputHelper output)
         Assert.InRange(bytes, 1, 64);
     }
 
+    [Fact]
+    public async Task Many_callers_share_their_calls_to_Redis()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisStore.Open(server.Url);
+        await RateAsync(store.Log, callers: 64);
+        var (alone, together) = (await RateAsync(store.Log, callers: 1), await RateAsync(store.Log, callers: 64));
+        output.WriteLine($"appends of one entry a second: {alone:n0} by one caller, {together:n0} by 64, {together / alone:n1} times");
+        Assert.True(together > 4 * alone, "Callers do not share their calls.");
+    }
+
+    private static async Task<double> RateAsync(IRevocationLog log, int callers)
+    {
+        var (begun, done) = (Stopwatch.GetTimestamp(), 0);
+        await Task.WhenAll(Enumerable.Range(0, callers).Select(_ => Task.Run(async () =>
+        {
+            while (Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(2))
+            {
+                await AppendAsync(log, new LogEntry[1]);
+                Interlocked.Increment(ref done);
+            }
+        })));
+        return done / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    }
+
     private static async Task AppendAsync(IRevocationLog log, LogEntry[] batch)
     {
         for (var i = 0; i < batch.Length; i++)
