@@ -28,6 +28,9 @@ internal sealed class FleetNode : IAsyncDisposable
     /// <summary>How a check of a token ends: 200 accepted, 401 revoked, 503 unknown.</summary>
     public Task<int> CheckAsync(string token) => _app.ValidateAsync(token);
 
+    /// <summary>A call that asks the process and nothing else.</summary>
+    public async Task IsAliveAsync() => Assert.Equal(200, (await _app.SendAsync(HttpMethod.Get, "/health/live")).Status);
+
     public async Task<Receipt> RevokeAsync(string tokenId)
     {
         var (status, body) = await _app.SendAsync(
