@@ -6,13 +6,13 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Rescind.AspNetCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
+using Rescind.Server.Database;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
@@ -41,7 +41,7 @@ internal static class AuthServer
         services.TryAddSingleton(TimeProvider.System);
         AddListener(builder, settings);
         AddOperations(builder, settings);
-        AddAccounts(services, settings);
+        AddAccounts(services);
         AddTokens(services, settings);
         services.AddSingleton<Revoker>();
         services.AddSingleton<LogOut>();
@@ -112,7 +112,6 @@ internal static class AuthServer
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
         });
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
 
         // Why the server does not start is said once, by Program.cs.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
@@ -131,17 +130,12 @@ internal static class AuthServer
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(15));
     }
 
-    private static void AddAccounts(IServiceCollection services, ServerSettings settings)
+    private static void AddAccounts(IServiceCollection services)
     {
-        var database = new SqliteConnectionStringBuilder
-        {
-            DataSource = settings.Data.PathOf(AccountsSchema.FileName),
-            Mode = SqliteOpenMode.ReadWrite,
-            ForeignKeys = true,
-            DefaultTimeout = 5,
-        };
-        services.AddDbContextFactory<AccountsDb>(db => db.UseSqlite(database.ToString()));
+        services.AddSingleton<IDbContextFactory<AccountsDb>, AccountsDbFactory>();
         services.AddSingleton<AccountStore>();
+        services.AddSingleton<Preparation>();
+        services.AddHostedService(provider => provider.GetRequiredService<Preparation>());
         services.AddSingleton<IPasswordHasher<Account>, PasswordHasher<Account>>();
         services.Configure<LockoutOptions>(
             lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
@@ -149,6 +143,9 @@ internal static class AuthServer
         services.AddSingleton<FailedLogins>();
         services.AddSingleton<FirstAdministrator>();
         services.AddSingleton<SessionBook>();
+        services.AddSingleton<Rotation>();
+        services.AddSingleton<ListSessions>();
+        services.AddSingleton<EndSession>();
         services.AddSingleton<Register>();
         services.AddSingleton<LogIn>();
         services.AddSingleton<Refresh>();

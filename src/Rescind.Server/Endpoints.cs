@@ -3,6 +3,7 @@ using Rescind.Server.Administration;
 using Rescind.Server.Answers;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
+using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
 
@@ -34,6 +35,11 @@ internal static class Endpoints
             auth.MapPost(path, (Refresh call, JsonBody<RefreshBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>();
         }
+        auth.MapGet("/sessions", (ListSessions call, HttpContext context) =>
+            call.AnswerAsync(Caller.Of(context).Subject, context))
+            .RequireAuthorization().Produces<ListSessionsAnswer>();
+        auth.MapDelete("/sessions/{session_id}", (string session_id, EndSession call, HttpContext context) =>
+            call.AnswerAsync(session_id, context)).RequireAuthorization().Produces<EndSessionAnswer>();
         auth.MapGet("/token/validate", (ValidateToken call, HttpContext context) => call.Answer(context))
             .RequireAuthorization().Produces<ValidateTokenAnswer>();
     }

@@ -57,6 +57,13 @@ internal static partial class Log
     [LoggerMessage(4400, LogLevel.Error, "The accounts database is away: {Kind}: {Fault}")]
     public static partial void DatabaseAway(ILogger logger, string kind, string fault);
 
+    [LoggerMessage(4402, LogLevel.Error,
+        "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]
+    public static partial void NotPrepared(ILogger logger);
+
+    [LoggerMessage(4403, LogLevel.Error, "The accounts database cannot be used: {Fault}")]
+    public static partial void StillNotPrepared(ILogger logger, string fault);
+
     [LoggerMessage(4401, LogLevel.Error, "A request failed")]
     public static partial void Unhandled(ILogger logger, Exception fault);
 }

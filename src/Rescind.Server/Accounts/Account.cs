@@ -17,7 +17,21 @@ internal sealed class Account
 
     public bool IsAdmin { get; set; }
 
+    /// <summary>When an administrator locked the account out; null: it may log in.</summary>
+    public DateTime? DisabledAt { get; set; }
+
     public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>The right to set a new password, mailed to the owner of an account.</summary>
+internal sealed class PasswordReset
+{
+    /// <summary>SHA-256 of what was mailed: who reads this table learns nothing that could be used.</summary>
+    public required string Hash { get; init; }
+
+    public required string AccountId { get; init; }
+
+    public required DateTime ExpiresAt { get; init; }
 }
 
 /// <summary>One log-in on one device, from log-in to logout, through all its refreshes.</summary>
@@ -41,13 +55,17 @@ internal sealed class Session
     /// <summary>The <c>jti</c> of the one refresh token that still works.</summary>
     public required string RefreshId { get; set; }
 
+    /// <summary>The refresh tokens before it that may still be retried; see
+    /// <see cref="Sessions.Lineage"/>.</summary>
+    public string JustRotated { get; set; } = "";
+
     /// <summary>When it was ended; null while it lives. Bookkeeping for people: what refuses its tokens is
     /// the blacklist.</summary>
     public DateTime? EndedAt { get; set; }
 
-    public string? Address { get; init; }
+    public string? Address { get; set; }
 
-    public string? UserAgent { get; init; }
+    public string? UserAgent { get; set; }
 }
 
 /// <summary>A fact about the database itself.</summary>

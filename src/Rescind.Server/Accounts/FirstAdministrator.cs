@@ -3,6 +3,7 @@
 // that address first would become administrator.
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Database;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
+using Rescind.Server.Database;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Accounts;

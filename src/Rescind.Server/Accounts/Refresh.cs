@@ -11,9 +11,8 @@ internal sealed class RefreshBody
     public string? RefreshToken { get; init; }
 }
 
-/// <summary><c>POST /api/auth/refresh-token</c>: the old refresh token is dead when the new pair is
-/// made.</summary>
-internal sealed class Refresh(OwnTokens tokens, SessionBook sessions, ServerSettings settings)
+/// <summary><c>POST /api/auth/refresh-token</c>; see <see cref="Rotation"/>.</summary>
+internal sealed class Refresh(OwnTokens tokens, Rotation rotation, ServerSettings settings)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)
     {
@@ -26,9 +25,7 @@ internal sealed class Refresh(OwnTokens tokens, SessionBook sessions, ServerSett
         {
             return reading.Refusal!;
         }
-
-        // Not cancelled with the request: a rotation that has begun is carried through.
-        var opening = await sessions.RefreshAsync(token, CancellationToken.None);
+        var opening = await rotation.RefreshAsync(token, Device.Of(context));
         return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Token refreshed.");
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Database;
 using Rescind.Server.Revoking;
 using Rescind.Server.Sessions;
 using Rescind.Server.Settings;

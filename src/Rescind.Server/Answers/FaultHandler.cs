@@ -5,12 +5,14 @@ using System.Data.Common;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Rescind.Server.Answers;
 
 internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHandler
 {
     private const int ConstraintFailed = 19;
+    private const string ConstraintFailures = "23";
 
     public async ValueTask<bool> TryHandleAsync(
         HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
@@ -29,7 +31,14 @@ internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHan
     public static bool IsDatabaseAway(Exception exception) => exception switch
     {
         SqliteException fault => fault.SqliteErrorCode != ConstraintFailed,
+        PostgresException fault => !fault.SqlState.StartsWith(ConstraintFailures, StringComparison.Ordinal),
         DbUpdateException { InnerException: { } inner } => IsDatabaseAway(inner),
+
+        // What Npgsql's provider wraps faults in that another try may mend.
+        InvalidOperationException
+        {
+            InnerException: (DbException or DbUpdateException or TimeoutException) and { } inner,
+        } => IsDatabaseAway(inner),
         DbException or TimeoutException => true,
         _ => false,
     };

@@ -19,8 +19,8 @@ internal static class Refusals
 
     public static readonly Refusal Invalid = Token("token_invalid", "The token is not valid here");
 
-    public static readonly Refusal Rotated =
-        Token("token_revoked", "The refresh token has been used or its session has ended");
+    public static readonly Refusal Replayed =
+        Token("token_revoked", "The refresh token was used before, so its session has been ended");
 
     public static readonly Refusal RevocationUnknown =
         new(503, "revocation_unknown",

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Database;
 
 namespace Rescind.Server.Operations;
 

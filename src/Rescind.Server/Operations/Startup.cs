@@ -2,17 +2,16 @@
 // exists. Registered before the blacklist's own service, so that a wrong accounts file is told first.
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rescind.Server.Accounts;
+using Rescind.Server.Database;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Operations;
 
 internal sealed class Startup(
-    IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, Passwords passwords,
-    ServerSettings settings, IServer server, HealthCheckService health, ILogger<Startup> logger,
-    RedisGate? redis = null)
+    Preparation preparation, Passwords passwords, ServerSettings settings,
+    IServer server, HealthCheckService health, ILogger<Startup> logger, RedisGate? redis = null)
     : IHostedLifecycleService
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
@@ -25,12 +24,7 @@ internal sealed class Startup(
         {
             await redis.CheckAsync(cancellationToken);
         }
-        await using (var db = await factory.CreateDbContextAsync(cancellationToken))
-        {
-            var path = settings.Data.PathOf(AccountsSchema.FileName);
-            await AccountsSchema.PrepareAsync(db, path, cancellationToken);
-        }
-        await administrator.MakeAsync(cancellationToken);
+        await preparation.TryAsync(cancellationToken);
         passwords.WarmUp();
     }
 

@@ -1,36 +1,16 @@
 // The sessions of the accounts: which device logged in when, and the one refresh token of each that still
 // works. What refuses a token is the blacklist; this book decides only who may refresh, and tells people
-// about devices. So noting the end of a session is best effort (a log line says when it failed), while
-// opening and refreshing fail when the database is away.
+// about devices. So noting the end of a session is best effort and bounded (a log line says when it failed),
+// while opening fails when the database is away.
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Database;
 using Rescind.Server.Revoking;
 using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Sessions;
-
-/// <summary>Where a request comes from, as the owner of an account will see it.</summary>
-internal readonly record struct Device(string? Address, string? UserAgent)
-{
-    private const int LongestUserAgent = 256;
-
-    public static Device Of(HttpContext context)
-    {
-        var address = context.Connection.RemoteIpAddress;
-        var agent = context.Request.Headers.UserAgent.ToString();
-        return new Device(
-            address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4().ToString() : address?.ToString(),
-            agent.Length == 0 ? null : agent[..Math.Min(agent.Length, LongestUserAgent)]);
-    }
-}
-
-/// <summary>A session that was opened or refreshed, or why it was not.</summary>
-internal readonly record struct Opening(Account? Account, string? Session, TokenPair? Pair, Refusal? Refusal)
-{
-    public static Opening Refused(Refusal refusal) => new(null, null, null, refusal);
-}
 
 internal sealed class SessionBook(
     AccountStore store, TokenIssuer issuer, Blacklist blacklist, Revoker revoker, ServerSettings settings,
@@ -38,6 +18,10 @@ internal sealed class SessionBook(
 {
     /// <summary>How many sessions one account may have; a new one ends the oldest.</summary>
     public const int MostSessions = 100;
+
+    /// <summary>A revocation has been made when its note is written; its answer waits no longer than
+    /// this.</summary>
+    private static readonly TimeSpan LongestNote = TimeSpan.FromSeconds(1);
 
     /// <summary>Opens a session inside a write, and makes its tokens.</summary>
     public async Task<Opening> OpenAsync(AccountsDb db, Account account, Device device)
@@ -68,11 +52,6 @@ internal sealed class SessionBook(
         return new Opening(account, id, pair, null);
     }
 
-    /// <summary>Exchanges a refresh token for a new pair. Of callers that race with the same token exactly
-    /// one wins: the row is changed on condition that it still names this token.</summary>
-    public Task<Opening> RefreshAsync(OwnToken token, CancellationToken cancel) => store.WriteAsync(
-        db => RefreshAsync(db, token), cancel);
-
     /// <summary>Notes that a session has ended.</summary>
     public Task EndAsync(string session) =>
         NoteAsync(sessions => sessions.Where(row => row.Id == session));
@@ -93,40 +72,6 @@ internal sealed class SessionBook(
     {
         Issuer = settings.Issuer, TokenId = account, Subject = account,
     }).UtcDateTime.AddSeconds(-1);
-
-    private async Task<Opening> RefreshAsync(AccountsDb db, OwnToken token)
-    {
-        var now = clock.GetUtcNow().UtcDateTime;
-        var (id, refreshId) = (token.Facts.Session, token.Facts.TokenId);
-        var session = await db.Sessions.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id);
-        var account = session?.AccountId == token.Subject
-            ? await db.Accounts.AsNoTracking().SingleOrDefaultAsync(row => row.Id == token.Subject)
-            : null;
-        if (session is null || account is null)
-        {
-            return Opening.Refused(Refusals.Invalid);
-        }
-
-        // Read again inside the transaction: a revocation may have come in since the token was checked. One
-        // that comes after this line still hits the new pair, because it keeps sid and auth_time.
-        if (blacklist.Check(token.Facts) == Verdict.Revoked)
-        {
-            return Opening.Refused(Refusals.Revoked);
-        }
-        if (issuer.Issue(account, session.Id, new DateTimeOffset(session.AuthenticatedAt)) is not { } pair)
-        {
-            return Opening.Refused(Refusals.NoIssuing);
-        }
-        var changed = await db.Sessions
-            .Where(row => row.Id == id && row.RefreshId == refreshId && row.EndedAt == null)
-            .ExecuteUpdateAsync(row => row
-                .SetProperty(it => it.RefreshId, pair.RefreshId)
-                .SetProperty(it => it.LastUsedAt, now)
-                .SetProperty(it => it.ExpiresAt, pair.RefreshExpiresAt.UtcDateTime));
-        return changed == 1
-            ? new Opening(account, session.Id, pair, null)
-            : Opening.Refused(Refusals.Rotated);
-    }
 
     /// <summary>Makes room for one more session, and drops the rows of those that ran out long ago.</summary>
     private async Task<Refusal?> EndOldestAsync(AccountsDb db, string account, DateTime now)
@@ -164,7 +109,7 @@ internal sealed class SessionBook(
             return await store.WriteAsync(
                 db => which(db.Sessions.Where(row => row.EndedAt == null && row.ExpiresAt > now))
                     .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now)),
-                CancellationToken.None);
+                CancellationToken.None).WaitAsync(LongestNote, clock);
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
         {

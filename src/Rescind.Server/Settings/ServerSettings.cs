@@ -29,6 +29,9 @@ internal sealed record ServerSettings
 
     public required TimeSpan LongestLifetime { get; init; }
 
+    /// <summary>How long a refresh token that was just exchanged may be presented again.</summary>
+    public required TimeSpan RefreshGrace { get; init; }
+
     public required bool RefuseWhenUnknown { get; init; }
 
     public required ReceiptState WaitFor { get; init; }
@@ -37,6 +40,9 @@ internal sealed record ServerSettings
 
     /// <summary>Where the log is shared; null: this node alone has it, in a file.</summary>
     public required RedisSettings? Redis { get; init; }
+
+    /// <summary>Where the nodes share accounts; null: this node alone has them, in a file.</summary>
+    public required DatabaseSettings? Database { get; init; }
 
     public required string? AdminEmail { get; init; }
 

@@ -21,16 +21,12 @@ internal static class SettingsReader
         var data = DataFolder.Open(variables.Text("RESCIND_DATA") ?? "data", warnings);
         var (access, refresh, longest) = Lifetimes(variables);
         var (email, password) = FirstAdministrator(variables);
-        if (variables.Number("REFRESH_GRACE_SECONDS", 0, 0, 3600) > 0)
-        {
-            warnings.Add("REFRESH_GRACE_SECONDS: this version has no grace period yet; "
-                + "a rotated refresh token is refused at once.");
-        }
         var redis = RedisSettings.Read(variables);
-        if (redis is not null)
+        var database = DatabaseSettings.Read(variables);
+        if (redis is not null && database is null)
         {
             warnings.Add("REDIS_URL: nodes share revocations; accounts and sessions stay in each node's own "
-                + "file, because this version has no PostgreSQL yet.");
+                + "file unless DATABASE_URL names a PostgreSQL.");
         }
         return new ServerSettings
         {
@@ -44,6 +40,7 @@ internal static class SettingsReader
             AccessLifetime = access,
             RefreshLifetime = refresh,
             LongestLifetime = longest,
+            RefreshGrace = TimeSpan.FromSeconds(variables.Number("REFRESH_GRACE_SECONDS", 30, 0, 3600)),
             RefuseWhenUnknown =
                 variables.Word("BLACKLIST_WHEN_UNKNOWN", "accept", "accept", "refuse") == "refuse",
             WaitFor = variables.Word("BLACKLIST_WAIT", "everywhere", "everywhere", "stored") == "stored"
@@ -52,6 +49,7 @@ internal static class SettingsReader
             Freshness = TimeSpan.FromMilliseconds(
                 variables.Number("BLACKLIST_FRESHNESS_MS", 1000, 50, 60_000)),
             Redis = redis,
+            Database = database,
             AdminEmail = email,
             AdminPassword = password,
             CorsOrigins = Origins(variables),

@@ -14,6 +14,9 @@ internal sealed record TokenPair(
     string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt,
     DateTimeOffset IssuedAt);
 
+/// <summary>A refresh token that was made before and is handed out once more.</summary>
+internal readonly record struct Successor(string Id, DateTimeOffset ExpiresAt);
+
 internal sealed class TokenIssuer(
     ServerSettings settings, Blacklist blacklist, TimeProvider clock, MirrorQueue? mirror = null)
 {
@@ -23,8 +26,10 @@ internal sealed class TokenIssuer(
     /// <param name="account">Whose.</param>
     /// <param name="session">The session's id.</param>
     /// <param name="authenticatedAt">When the password was shown; null: now.</param>
+    /// <param name="successor">The refresh token that the pair has to hold; null: a new one.</param>
     /// <returns>The pair; null when the signing key is revoked, so that no token could count.</returns>
-    public TokenPair? Issue(Account account, string session, DateTimeOffset? authenticatedAt = null)
+    public TokenPair? Issue(
+        Account account, string session, DateTimeOffset? authenticatedAt = null, Successor? successor = null)
     {
         var now = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
         var issuedAt = blacklist.EarliestIssueTime(new TokenFacts
@@ -57,8 +62,9 @@ internal sealed class TokenIssuer(
             ["is_admin"] = account.IsAdmin,
             ["scope"] = account.IsAdmin ? "user admin" : "user",
         };
-        var refreshId = NewId();
-        var refreshExpiresAt = now + settings.RefreshLifetime;
+        var (refreshId, refreshExpiresAt) = successor is { } old
+            ? (old.Id, old.ExpiresAt)
+            : (NewId(), now + settings.RefreshLifetime);
         var refresh = new Dictionary<string, object>(common, StringComparer.Ordinal)
         {
             ["jti"] = refreshId,

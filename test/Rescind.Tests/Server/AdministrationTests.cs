@@ -1,7 +1,7 @@
 namespace Rescind.Tests.Server;
 
 /// <summary>What an administrator can end, and that nobody else can.</summary>
-public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
+public abstract class AdministrationTests(ServerUnderTest server)
 {
     private const string RevokeUser = "/api/auth/admin/revoke-user-tokens";
     private const string RevokeJti = "/api/auth/admin/revoke-token-by-jti";
@@ -222,3 +222,8 @@ public sealed class AdministrationTests(ServerUnderTest server) : IClassFixture<
         Assert.NotEmpty(reply.Json.GetProperty("nodes")[0].GetProperty("id").GetString()!);
     }
 }
+
+public sealed class AdministrationTestsOnSqlite(ServerUnderTest server) : AdministrationTests(server), IClassFixture<ServerUnderTest>;
+
+public sealed class AdministrationTestsOnPostgres(ServerOnPostgres server)
+    : AdministrationTests(server), IClassFixture<ServerOnPostgres>;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Rescind.Tests.Server;
 
 /// <summary>Register, log in, profile, validate: what a client sees first.</summary>
-public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
+public abstract class LogInTests(ServerUnderTest server)
 {
     [Fact]
     public async Task Registration_answers_with_a_pair_of_tokens_that_works()
@@ -187,3 +187,8 @@ public sealed class LogInTests(ServerUnderTest server) : IClassFixture<ServerUnd
         Assert.InRange(failures.Count, 1, Rescind.Server.Accounts.FailedLogins.MostEntries);
     }
 }
+
+public sealed class LogInTestsOnSqlite(ServerUnderTest server) : LogInTests(server), IClassFixture<ServerUnderTest>;
+
+public sealed class LogInTestsOnPostgres(ServerOnPostgres server)
+    : LogInTests(server), IClassFixture<ServerOnPostgres>;

@@ -1,7 +1,7 @@
 namespace Rescind.Tests.Server;
 
 /// <summary>What ends a session or a token, for its owner.</summary>
-public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
+public abstract class LogOutTests(ServerUnderTest server)
 {
     [Theory]
     [InlineData(true)]
@@ -178,3 +178,8 @@ public sealed class LogOutTests(ServerUnderTest server) : IClassFixture<ServerUn
         Assert.True(receipt.GetProperty("elapsed_ms").GetDouble() >= 0);
     }
 }
+
+public sealed class LogOutTestsOnSqlite(ServerUnderTest server) : LogOutTests(server), IClassFixture<ServerUnderTest>;
+
+public sealed class LogOutTestsOnPostgres(ServerOnPostgres server)
+    : LogOutTests(server), IClassFixture<ServerOnPostgres>;

@@ -1,7 +1,7 @@
 namespace Rescind.Tests.Server;
 
-/// <summary>Rotation of refresh tokens, the plain version.</summary>
-public sealed class RefreshTests(ServerUnderTest server) : IClassFixture<ServerUnderTest>
+/// <summary>Rotation of refresh tokens: races, retries, replay, and revocations that come in between.</summary>
+public abstract class RefreshTests(ServerUnderTest server)
 {
     [Theory]
     [InlineData("/api/auth/refresh-token")]
@@ -23,29 +23,73 @@ public sealed class RefreshTests(ServerUnderTest server) : IClassFixture<ServerU
     }
 
     [Fact]
-    public async Task The_old_refresh_token_is_dead()
+    public async Task A_retry_within_the_grace_period_gets_the_same_successor_and_does_not_lengthen_it()
     {
         var tokens = await server.RegisterAsync();
-        var next = await server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh });
+        var next = await RefreshAsync(tokens.Refresh);
+        server.Clock.Advance(TimeSpan.FromSeconds(20));
 
-        (await server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh }))
-            .IsRefusal(401, "token_revoked");
-        Assert.Equal(200, await server.ProfileStatusAsync(Tokens.Of(next.Json).Access));
+        var again = await RefreshAsync(tokens.Refresh);
+
+        Assert.Equal(IdOf(next.Refresh), IdOf(again.Refresh));
+        Assert.Equal((200, 200),
+            (await server.ProfileStatusAsync(next.Access), await server.ProfileStatusAsync(again.Access)));
+        server.Clock.Advance(TimeSpan.FromSeconds(11));
+        (await PostAsync(tokens.Refresh)).IsRefusal(401, "token_revoked");
     }
 
     [Fact]
-    public async Task Of_fifty_callers_that_race_with_one_token_exactly_one_gets_a_pair()
+    public async Task A_retry_after_the_grace_period_is_replay_and_ends_that_session_alone()
     {
         var tokens = await server.RegisterAsync();
-        var body = new { refresh_token = tokens.Refresh };
+        var other = await server.LogInAsync(tokens.Email);
+        var next = await RefreshAsync(tokens.Refresh);
+        server.Clock.Advance(TimeSpan.FromSeconds(31));
 
-        var replies = await Task.WhenAll(
-            Enumerable.Range(0, 50).Select(_ => server.PostAsync("/api/auth/refresh", body)));
+        (await PostAsync(tokens.Refresh)).IsRefusal(401, "token_revoked");
 
-        var winner = Assert.Single(replies, reply => reply.Status == 200);
-        Assert.All(replies.Where(reply => reply != winner), reply => reply.IsRefusal(401, "token_revoked"));
-        var next = new { refresh_token = Tokens.Of(winner.Json).Refresh };
-        (await server.PostAsync("/api/auth/refresh", next)).IsSuccess();
+        (await server.GetAsync("/api/users/profile", next.Access)).IsRefusal(401, "token_revoked");
+        (await PostAsync(next.Refresh)).IsRefusal(401, "token_revoked");
+        Assert.Equal(200, await server.ProfileStatusAsync(other.Access));
+        await RefreshAsync(other.Refresh);
+    }
+
+    [Fact]
+    public async Task Who_retries_with_a_token_older_than_the_previous_is_not_logged_out_either()
+    {
+        var tokens = await server.RegisterAsync();
+        var second = await RefreshAsync(tokens.Refresh);
+        var third = await RefreshAsync(second.Refresh);
+
+        var late = await RefreshAsync(tokens.Refresh);
+
+        Assert.Equal(IdOf(third.Refresh), IdOf(late.Refresh));
+        server.Clock.Advance(TimeSpan.FromMinutes(10));
+        await RefreshAsync(late.Refresh);
+    }
+
+    [Fact]
+    public async Task Of_fifty_callers_that_race_with_one_token_all_end_with_tokens_that_work()
+    {
+        var tokens = await server.RegisterAsync();
+
+        var pairs = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => RefreshAsync(tokens.Refresh)));
+
+        Assert.Single(pairs.Select(pair => IdOf(pair.Refresh)).Distinct());
+        Assert.All(await Task.WhenAll(pairs.Select(pair => server.ProfileStatusAsync(pair.Access))),
+            status => Assert.Equal(200, status));
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        await RefreshAsync(pairs[7].Refresh);
+    }
+
+    [Fact]
+    public async Task A_grace_retry_after_logout_stays_out()
+    {
+        var tokens = await server.RegisterAsync();
+        var next = await RefreshAsync(tokens.Refresh);
+        (await server.PostAsync("/api/auth/logout", null, next.Access)).IsSuccess();
+
+        (await PostAsync(tokens.Refresh)).IsRefusal(401, "token_revoked");
     }
 
     [Fact]
@@ -121,7 +165,7 @@ public sealed class RefreshTests(ServerUnderTest server) : IClassFixture<ServerU
     {
         var tokens = await server.RegisterAsync();
         var claims = MintedTokens.Claims(tokens.UserId).With("token_type", "refresh_token")
-            .With("jti", "any");
+            .With("jti", "any").With("exp", server.Clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds());
 
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = MintedTokens.Sign(claims) }))
             .IsRefusal(401, "token_invalid");
@@ -132,4 +176,21 @@ public sealed class RefreshTests(ServerUnderTest server) : IClassFixture<ServerU
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = guessed }))
             .IsRefusal(401, "token_invalid");
     }
+
+    private Task<Reply> PostAsync(string refresh) =>
+        server.PostAsync("/api/auth/refresh", new { refresh_token = refresh });
+
+    private async Task<Tokens> RefreshAsync(string refresh)
+    {
+        var reply = await PostAsync(refresh);
+        reply.IsSuccess();
+        return Tokens.Of(reply.Json);
+    }
+
+    private static string? IdOf(string token) => MintedTokens.Read(token).GetProperty("jti").GetString();
 }
+
+public sealed class RefreshTestsOnSqlite(ServerUnderTest server) : RefreshTests(server), IClassFixture<ServerUnderTest>;
+
+public sealed class RefreshTestsOnPostgres(ServerOnPostgres server)
+    : RefreshTests(server), IClassFixture<ServerOnPostgres>;

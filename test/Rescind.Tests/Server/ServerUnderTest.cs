@@ -15,7 +15,7 @@ namespace Rescind.Tests.Server;
 
 /// <summary>The whole server, as Program.cs makes it, on a free port with a data folder of its own. Passwords
 /// are hashed with few iterations, through the standard option, so that tests are fast.</summary>
-public sealed class ServerUnderTest : IAsyncLifetime
+public class ServerUnderTest : IAsyncLifetime
 {
     public const string Secret = "a secret of the tests, longer than 32 bytes";
     public const string AdminEmail = "root@example.com";
@@ -40,6 +40,9 @@ public sealed class ServerUnderTest : IAsyncLifetime
     }
 
     public string Data { get; }
+
+    /// <summary>The server's clock.</summary>
+    public MovableClock Clock { get; } = new();
 
     public Uri Address { get; private set; } = new("http://unknown/");
 
@@ -75,12 +78,13 @@ public sealed class ServerUnderTest : IAsyncLifetime
         }
     }
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         var environment = _settings.GetValueOrDefault("ENVIRONMENT") ?? "Production";
         var builder =
             WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.Configuration.AddInMemoryCollection(_settings);
+        builder.Services.AddSingleton<TimeProvider>(Clock);
         builder.AddAuthServer();
         builder.Logging.ClearProviders().AddProvider(_log);
         builder.Services.Configure<PasswordHasherOptions>(hasher => hasher.IterationCount = 1_000);
@@ -120,6 +124,7 @@ public sealed class ServerUnderTest : IAsyncLifetime
         _log.Dispose();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         Directory.Delete(Data, recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     public string NewEmail() => $"user{Interlocked.Increment(ref _users)}@example.com";
@@ -177,7 +182,9 @@ public sealed class ServerUnderTest : IAsyncLifetime
             : blacklist.Find(RuleKind.Subject, "rescind", user).Count;
     }
 
-    private void Set((string Name, string? Value)[] settings)
+    protected bool IsSet(string name) => _settings.ContainsKey(name);
+
+    protected void Set(params (string Name, string? Value)[] settings)
     {
         foreach (var (name, value) in settings)
         {

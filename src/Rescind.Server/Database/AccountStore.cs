@@ -1,17 +1,19 @@
-// The way to the accounts database. What it guarantees: writers of this process take turns in one queue
-// instead of busy-waiting in SQLite (whose retry sleeps 150 ms and holds a thread); each write is one
-// transaction. What it trades away: two writes never run at the same time, which in one SQLite file they
-// cannot anyway.
+// The way to the accounts database. What it guarantees: each write is one transaction. With SQLite the
+// writers of this process take turns in one queue instead of busy-waiting in SQLite (whose retry sleeps 150
+// ms and holds a thread); what that trades away is nothing, because one file takes one write at a time
+// anyway. PostgreSQL sorts its writers out itself.
 using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Settings;
 
-namespace Rescind.Server.Accounts;
+namespace Rescind.Server.Database;
 
-internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory) : IDisposable
+internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, ServerSettings settings)
+    : IDisposable
 {
     /// <summary>How long a write waits for its turn; past it the database counts as away.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
-    private readonly SemaphoreSlim _turn = new(1);
+    private readonly SemaphoreSlim? _turn = settings.Database is null ? new SemaphoreSlim(1) : null;
 
     /// <summary>Reads, without a transaction and without tracking.</summary>
     public async Task<T> ReadAsync<T>(Func<AccountsDb, Task<T>> read, CancellationToken cancel)
@@ -26,7 +28,7 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory) : IDis
     /// <exception cref="TimeoutException">The turn did not come in time.</exception>
     public async Task<T> WriteAsync<T>(Func<AccountsDb, Task<T>> write, CancellationToken cancel)
     {
-        if (!await _turn.WaitAsync(LongestWait, cancel))
+        if (_turn is not null && !await _turn.WaitAsync(LongestWait, cancel))
         {
             throw new TimeoutException("The accounts database did not take a write in time.");
         }
@@ -40,9 +42,9 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory) : IDis
         }
         finally
         {
-            _turn.Release();
+            _turn?.Release();
         }
     }
 
-    public void Dispose() => _turn.Dispose();
+    public void Dispose() => _turn?.Dispose();
 }

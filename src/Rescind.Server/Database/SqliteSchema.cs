@@ -1,23 +1,25 @@
-// Makes the accounts database, or finds that it is one of ours. What it guarantees: the tables appear in one
-// transaction together with the version number, so a crash leaves either none or all; a file of another
-// version, of another program, or a damaged one stops the start with one line. Migrations come with the
-// second version.
+// Makes the accounts file, or brings it up to date. What it guarantees: a file of a newer version, of another
+// program, or a damaged one stops the start with one line; a crash in the middle leaves the version before.
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Rescind.Server.Settings;
 
-namespace Rescind.Server.Accounts;
+namespace Rescind.Server.Database;
 
-internal static class AccountsSchema
+internal static class SqliteSchema
 {
-    public const string FileName = "accounts.db";
-    private const long Version = 1;
+    private const string FileName = SqliteDb.FileName;
 
-    public static async Task PrepareAsync(AccountsDb db, string path, CancellationToken cancel)
+    /// <summary>What files carried before there were migrations.</summary>
+    private const long FirstVersion = 1;
+
+    public static async Task PrepareAsync(AccountsDb db, DataFolder data, CancellationToken cancel)
     {
         try
         {
-            await MakeAsync(db, path, cancel);
+            await MakeAsync(db, data.PathOf(FileName), cancel);
         }
         catch (SqliteException fault)
         {
@@ -39,28 +41,43 @@ internal static class AccountsSchema
     {
         if (!File.Exists(path))
         {
-            // The server opens the file without "create", so that a file that vanished is an outage and not
-            // an empty database; this is the one place that makes it.
             await MakeFileAsync(path);
         }
         await db.Database.OpenConnectionAsync(cancel);
         await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL", cancel);
-        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         var version = await NumberAsync(db, "SELECT user_version AS Value FROM pragma_user_version", cancel);
         var tables = await NumberAsync(db, "SELECT COUNT(*) AS Value FROM sqlite_master", cancel);
-        if (version > Version || (version == 0 && tables > 0))
+        if (version > FirstVersion || (version == 0 && tables > 0))
         {
-            throw new StartRefusedException(version > Version
-                ? $"RESCIND_DATA/{FileName} was written by a newer version of the server; start that one."
-                : $"RESCIND_DATA/{FileName} is a database of another program; name another RESCIND_DATA.");
+            throw new StartRefusedException(
+                $"RESCIND_DATA/{FileName} is a database of another program; name another RESCIND_DATA.");
         }
-        if (version == 0)
+        if (tables > 0)
         {
-            await db.Database.ExecuteSqlRawAsync(db.Database.GenerateCreateScript(), cancel);
-            await db.Database.ExecuteSqlRawAsync($"PRAGMA user_version={Version}", cancel);
+            await AdoptAsync(db, cancel);
         }
-        await transaction.CommitAsync(cancel);
+        SchemaVersion.RefuseNewer(
+            await db.Database.GetAppliedMigrationsAsync(cancel), db, $"RESCIND_DATA/{FileName}");
+        await db.Database.MigrateAsync(cancel);
+        await db.Database.ExecuteSqlRawAsync($"PRAGMA user_version={FirstVersion}", cancel);
         await db.Database.CloseConnectionAsync();
+    }
+
+    /// <summary>A file from before migrations counts as the first of them. A lock that a crash left behind is
+    /// nobody's: one process has this file.</summary>
+    private static async Task AdoptAsync(AccountsDb db, CancellationToken cancel)
+    {
+        await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancel);
+        var history = db.GetService<IHistoryRepository>();
+        if (await history.ExistsAsync(cancel))
+        {
+            return;
+        }
+        var first = new HistoryRow(db.Database.GetMigrations().First(), ProductInfo.GetVersion());
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        await db.Database.ExecuteSqlRawAsync(history.GetCreateIfNotExistsScript(), cancel);
+        await db.Database.ExecuteSqlRawAsync(history.GetInsertScript(first), cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     private static async Task MakeFileAsync(string path)

@@ -1,0 +1,53 @@
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Accounts;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Database;
+
+/// <summary>Makes the tables and the first administrator, at start or, when PostgreSQL is away then, as soon
+/// as it is back. Until then what needs the database answers 503.</summary>
+internal sealed class Preparation(
+    IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, ServerSettings settings,
+    TimeProvider clock, ILogger<Preparation> logger) : BackgroundService
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether the tables are there.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <exception cref="StartRefusedException">The database is there and cannot be used.</exception>
+    public async Task TryAsync(CancellationToken cancel)
+    {
+        await using (var db = await factory.CreateDbContextAsync(cancel))
+        {
+            if (settings.Database is null)
+            {
+                await SqliteSchema.PrepareAsync(db, settings.Data, cancel);
+            }
+            else if (!await PostgresSchema.TryPrepareAsync(db, cancel))
+            {
+                Log.NotPrepared(logger);
+                return;
+            }
+        }
+        await administrator.MakeAsync(cancel);
+        IsDone = true;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!IsDone)
+        {
+            await Task.Delay(Retry, clock, stoppingToken);
+            try
+            {
+                await TryAsync(stoppingToken);
+            }
+            catch (Exception fault) when (
+                fault is StartRefusedException || Answers.FaultHandler.IsDatabaseAway(fault))
+            {
+                Log.StillNotPrepared(logger, fault.Message);
+            }
+        }
+    }
+}

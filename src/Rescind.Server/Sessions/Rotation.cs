@@ -1,0 +1,117 @@
+// Exchanges refresh tokens. The session's row is the truth about them: it names the one that works, and those
+// before it that may still be retried. What it guarantees: of callers that race with one token exactly one
+// rotates it, by an update on condition that the row still names it; within the grace period all others get
+// the session's present refresh token, so nobody is logged out by a lost answer or a second tab; a retry does
+// not lengthen the period. Whatever else is presented was used before: replay, and that session alone ends.
+// Why this needs no entry in the log: docs/decisions/0017.
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Accounts;
+using Rescind.Server.Answers;
+using Rescind.Server.Database;
+using Rescind.Server.Revoking;
+using Rescind.Server.Settings;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server.Sessions;
+
+internal sealed class Rotation(
+    AccountStore store, TokenIssuer issuer, Blacklist blacklist, Revoker revoker, SessionBook sessions,
+    ServerSettings settings, TimeProvider clock)
+{
+    private const int MostTries = 3;
+
+    /// <summary>Exchanges a genuine refresh token for a new pair.</summary>
+    public async Task<Opening> RefreshAsync(OwnToken token, Device device)
+    {
+        // Not cancelled with the request: a rotation that has begun is carried through.
+        var opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
+        return opening.Refusal == Refusals.Replayed ? await EndReplayedAsync(token) : opening;
+    }
+
+    private async Task<Opening> RefreshAsync(AccountsDb db, OwnToken token, Device device)
+    {
+        for (var attempt = 0; attempt < MostTries; attempt++)
+        {
+            var session = await db.Sessions.AsNoTracking()
+                .SingleOrDefaultAsync(row => row.Id == token.Facts.Session && row.AccountId == token.Subject);
+            var account = session is null ? null : await db.Accounts.AsNoTracking()
+                .SingleOrDefaultAsync(row => row.Id == token.Subject);
+            if (session is null || account is null)
+            {
+                return Opening.Refused(Refusals.Invalid);
+            }
+
+            // Asked inside the transaction: a revocation may have come in since the token was read. One that
+            // comes after this line still hits the new pair, because it keeps sid and auth_time.
+            if (session.EndedAt is not null || account.DisabledAt is not null
+                || blacklist.Check(token.Facts) == Verdict.Revoked)
+            {
+                return Opening.Refused(Refusals.Revoked);
+            }
+            if (session.RefreshId != token.Facts.TokenId)
+            {
+                return Again(account, session, token);
+            }
+            if (await RotateAsync(db, account, session, device) is { } opening)
+            {
+                return opening;
+            }
+        }
+        return Opening.Refused(Refusals.Busy);
+    }
+
+    /// <summary>Makes the successor; null when somebody else was faster.</summary>
+    private async Task<Opening?> RotateAsync(AccountsDb db, Account account, Session session, Device device)
+    {
+        if (issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt)) is not { } pair)
+        {
+            return Opening.Refused(Refusals.NoIssuing);
+        }
+        var now = clock.GetUtcNow().UtcDateTime;
+        var (id, refreshId) = (session.Id, session.RefreshId);
+        var lineage = Lineage.Add(session.JustRotated, refreshId, now, now - settings.RefreshGrace);
+        var changed = await db.Sessions
+            .Where(row => row.Id == id && row.RefreshId == refreshId && row.EndedAt == null)
+            .ExecuteUpdateAsync(row => row
+                .SetProperty(it => it.RefreshId, pair.RefreshId)
+                .SetProperty(it => it.JustRotated, lineage)
+                .SetProperty(it => it.LastUsedAt, now)
+                .SetProperty(it => it.Address, device.Address)
+                .SetProperty(it => it.UserAgent, device.UserAgent)
+                .SetProperty(it => it.ExpiresAt, pair.RefreshExpiresAt.UtcDateTime));
+        return changed == 1 ? new Opening(account, session.Id, pair, null) : null;
+    }
+
+    /// <summary>Answers a token that is not the session's present one.</summary>
+    private Opening Again(Account account, Session session, OwnToken token)
+    {
+        var oldest = clock.GetUtcNow().UtcDateTime - settings.RefreshGrace;
+        if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, oldest))
+        {
+            return Opening.Refused(Refusals.Replayed);
+        }
+        var successor = new Successor(session.RefreshId, Utc(session.ExpiresAt));
+        return issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), successor) is { } pair
+            ? new Opening(account, session.Id, pair, null)
+            : Opening.Refused(Refusals.NoIssuing);
+    }
+
+    private async Task<Opening> EndReplayedAsync(OwnToken token)
+    {
+        var session = token.Facts.Session!;
+        var revoked = await revoker.RevokeAsync(
+            Revocation.OfSession(settings.Issuer, session) with
+            {
+                Reason = "refresh_token_reuse",
+                Actor = Revoker.ActorOf(token.Subject),
+            });
+        if (revoked.Refusal is not null)
+        {
+            return Opening.Refused(revoked.Refusal);
+        }
+        await sessions.EndAsync(session);
+        return Opening.Refused(Refusals.Replayed);
+    }
+
+    private static DateTimeOffset Utc(DateTime time) => new(time, TimeSpan.Zero);
+}

@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using Npgsql;
+using Rescind.Tests.Redis;
+
+namespace Rescind.Tests.Server;
+
+/// <summary>A real PostgreSQL on a free loopback port, its files in a folder of its own. It refuses to run as root, so
+/// there it runs as the user that Debian's package made.</summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private const string User = "postgres";
+    private const string Missing = "PostgreSQL was not found: install Debian's package 'postgresql' to run this test.";
+
+    private static readonly string Programs = FindPrograms();
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("rescind-postgres-").FullName;
+    private Process? _process;
+    private int _databases;
+
+    public int Port { get; } = RedisServer.FreePort();
+
+    public static string Password => "a password: of/PostgreSQL@tests";
+
+    public async ValueTask InitializeAsync()
+    {
+        var password = Path.Combine(_folder, "password");
+        await File.WriteAllTextAsync(password, Password);
+        if (Environment.UserName == "root")
+        {
+            await RunAsync("chown", "-R", User, _folder);
+        }
+        await RunAsync(AsUser("initdb", "-D", Files, "-U", User, "-A", "scram-sha-256", "--pwfile", password, "--no-sync"));
+        await StartProcessAsync();
+    }
+
+    /// <summary>The address of a new, empty database.</summary>
+    public async Task<string> NewDatabaseAsync()
+    {
+        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        await ExecuteAsync(User, $"CREATE DATABASE {name}");
+        return UrlOf(name);
+    }
+
+    public string UrlOf(string database, string scheme = "postgresql") =>
+        $"{scheme}://{User}:{Uri.EscapeDataString(Password)}@127.0.0.1:{Port}/{database}";
+
+    public async Task<object?> ExecuteAsync(string database, string sql)
+    {
+        await using var connection = new NpgsqlConnection(
+            $"Host=127.0.0.1;Port={Port};Database={database};Username={User};Password=\"{Password}\";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    /// <summary>Starts the server on the same port, with the files that it left.</summary>
+    public async Task StartProcessAsync()
+    {
+        string[] settings =
+        [
+            "-D", Files, "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+            "-c", "fsync=off", "-c", "log_min_messages=fatal",
+        ];
+        _process = Start(AsUser("postgres", settings));
+        await Eventually.TrueAsync(async () =>
+        {
+            Assert.False(_process.HasExited, "postgres ended at its start.");
+            try
+            {
+                await ExecuteAsync(User, "SELECT 1");
+                return true;
+            }
+            catch (NpgsqlException)
+            {
+                // It does not listen yet, or is recovering.
+                return false;
+            }
+        }, "PostgreSQL answers");
+    }
+
+    /// <summary>Ends it at once, with all its connections.</summary>
+    public async Task StopAsync()
+    {
+        await RunAsync("kill", "-INT", $"{_process!.Id}");
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await StopAsync();
+        }
+        _process?.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private string Files => Path.Combine(_folder, "files");
+
+    private static string FindPrograms()
+    {
+        const string Root = "/usr/lib/postgresql";
+        var newest = Directory.Exists(Root)
+            ? Directory.GetDirectories(Root).MaxBy(folder => double.Parse(Path.GetFileName(folder)))
+            : null;
+        return newest is null ? throw new InvalidOperationException(Missing) : Path.Combine(newest, "bin");
+    }
+
+    // setpriv becomes the program, so the process id is that of the server.
+    private static string[] AsUser(string program, params string[] arguments) =>
+    [
+        .. Environment.UserName == "root" ? new[] { "setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups" } : [],
+        Path.Combine(Programs, program), .. arguments,
+    ];
+
+    private static async Task RunAsync(params string[] command)
+    {
+        using var process = Start(command);
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{command[0]} ended with code {process.ExitCode}.");
+    }
+
+    private static Process Start(string[] command)
+    {
+        var process = Process.Start(new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = "/",
+        })!;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+}
