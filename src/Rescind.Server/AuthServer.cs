@@ -8,10 +8,12 @@ using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Console;
 using Rescind.AspNetCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
@@ -105,12 +107,8 @@ internal static class AuthServer
     {
         var services = builder.Services;
         builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-        });
+        builder.Logging.AddConsole(console => console.FormatterName = ConsoleLines.FormatterName)
+            .AddConsoleFormatter<ConsoleLines, ConsoleFormatterOptions>();
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 
         // Why the server does not start is said once, by Program.cs.
@@ -181,10 +179,6 @@ internal static class AuthServer
         services.AddSingleton(provider => RedisKeyMirror.Open(
             redis.Address, template, null, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<RedisKeyMirror>>()));
-
-        // After KeepLocally, so that it stands before the records that are kept there.
-        services.AddSingleton<IRevocationRecords>(provider => new MirroredRecords(
-            provider.GetRequiredService<SqliteStore>().Records, provider.GetRequiredService<MirrorQueue>()));
         services.AddHostedService<KeyMirror>();
     }
 
@@ -213,5 +207,6 @@ internal static class AuthServer
         {
             blacklist.UseSqlite(file);
         }
+        AuditSetup.Add(services);
     }
 }

@@ -1,6 +1,7 @@
 using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
 using Rescind.Server.Sessions;
@@ -15,7 +16,9 @@ internal static class Endpoints
 {
     public static void Map(WebApplication app, ServerSettings settings)
     {
-        var auth = app.MapGroup("/api/auth").AddEndpointFilter(BodyFilter.Run).WithTags("auth");
+        var audit = app.Services.GetRequiredService<AuditFilter>();
+        var auth = app.MapGroup("/api/auth").AddEndpointFilter(audit.Run).AddEndpointFilter(BodyFilter.Run)
+            .WithTags("auth");
         MapAccounts(auth);
         MapRevoking(auth);
         app.MapGet("/api/users/profile", (Profile call, HttpContext context) => call.AnswerAsync(context))
@@ -64,7 +67,12 @@ internal static class Endpoints
             (RevokeTokenById call, JsonBody<RevokeTokenByIdBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<RevokeTokenByIdAnswer>();
-        admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer);
+        admin.MapGet("/audit", (ListAudit call, HttpContext context) => call.AnswerAsync(context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<ListAuditAnswer>();
+        admin.MapGet("/audit/verify", (VerifyAudit call, HttpContext context) => call.AnswerAsync(context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<VerifyAuditAnswer>();
+        admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)
+            .AddEndpointFilter(AuditFilter.ForgetFaults);
     }
 
     private static void MapOperations(WebApplication app, ServerSettings settings)

@@ -1,4 +1,6 @@
 // Every line the server writes to its log. Ids 4000 to 4999 belong to the server; they stay what they are.
+using Rescind.Server.Audit;
+
 namespace Rescind.Server;
 
 internal static partial class Log
@@ -56,6 +58,26 @@ internal static partial class Log
 
     [LoggerMessage(4400, LogLevel.Error, "The accounts database is away: {Kind}: {Fault}")]
     public static partial void DatabaseAway(ILogger logger, string kind, string fault);
+
+    [LoggerMessage(4500, LogLevel.Information, "{Event}")]
+    public static partial void Audit(ILogger logger, string @event);
+
+    [LoggerMessage(4501, LogLevel.Critical, "An audit event could not be kept: {Event}: {Fault}")]
+    public static partial void AuditLost(ILogger logger, AuditEvent @event, string fault);
+
+    [LoggerMessage(4502, LogLevel.Information, "Audit head of {Chain}: {Number} {Hash}")]
+    public static partial void AuditHead(ILogger logger, string chain, long number, string hash);
+
+    [LoggerMessage(4503, LogLevel.Warning,
+        "Audit events wait in this node's file, because the database is away: {Fault}")]
+    public static partial void AuditWaits(ILogger logger, string fault);
+
+    [LoggerMessage(4504, LogLevel.Information, "Audit events reach the database again")]
+    public static partial void AuditShips(ILogger logger);
+
+    [LoggerMessage(4505, LogLevel.Warning,
+        "The audit file was rolled back: the database has other events of this chain; a new chain begins")]
+    public static partial void AuditFileRolledBack(ILogger logger);
 
     [LoggerMessage(4402, LogLevel.Error,
         "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]

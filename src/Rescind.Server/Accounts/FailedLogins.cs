@@ -60,16 +60,20 @@ internal sealed class FailedLogins(
         }
     }
 
-    public void Failed(string email, IPAddress? address)
+    /// <summary>Counts a failure.</summary>
+    /// <returns>Whether it locked this address out.</returns>
+    public bool Failed(string email, IPAddress? address)
     {
         lock (_lock)
         {
             Add_NeedsLock((email, AnyAddress));
             var count = Add_NeedsLock((email, NameOf(address)));
-            if (count == options.Value.MaxFailedAccessAttempts)
+            if (count != options.Value.MaxFailedAccessAttempts)
             {
-                Log.LockedOut(logger, count);
+                return false;
             }
+            Log.LockedOut(logger, count);
+            return true;
         }
     }
 

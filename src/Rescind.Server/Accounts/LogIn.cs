@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
@@ -10,7 +11,7 @@ namespace Rescind.Server.Accounts;
 /// hashing goes, the time of the answer.</summary>
 internal sealed class LogIn(
     AccountStore store, Passwords passwords, FailedLogins failures, SessionBook sessions,
-    ServerSettings settings, TimeProvider clock)
+    AuditTrail audit, ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
     {
@@ -33,7 +34,7 @@ internal sealed class LogIn(
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
             case PasswordVerdict.Wrong:
-                failures.Failed(key, address);
+                Failed(key, account, context);
                 return Refusals.WrongCredentials;
             case PasswordVerdict.RightButOld:
                 return await OpenAsync(
@@ -68,8 +69,23 @@ internal sealed class LogIn(
         if (opening.Refusal is null)
         {
             failures.Succeeded(key, address);
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.LoginSucceeded)
+            {
+                UserId = account.Id, Actor = account.Id,
+            });
         }
         return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Logged in.");
+    }
+
+    private void Failed(string key, Account? account, HttpContext context)
+    {
+        var failed = AuditNotes.Complete(
+            context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
+        audit.Count(failed, about: failed.Ip ?? "");
+        if (failures.Failed(key, context.Connection.RemoteIpAddress))
+        {
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.AccountLocked) { UserId = account?.Id });
+        }
     }
 
     private async Task<Account?> FindAsync(string email, string password, CancellationToken cancel)

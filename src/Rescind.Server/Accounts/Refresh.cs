@@ -1,4 +1,5 @@
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
@@ -21,11 +22,24 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, ServerSetting
             return Refusals.Invalidated("refresh_token", "refresh_token is missing.");
         }
         var reading = await tokens.ReadAsync(body.RefreshToken, TokenKind.Refresh, context.RequestAborted);
-        if (reading.Token is not { } token)
+        if (reading.Refusal is not null || reading.Token is not { } token)
         {
+            if (reading.IsRevoked)
+            {
+                RevokedToken.Shown(context, reading.Token?.Facts, TokenKind.Refresh);
+            }
             return reading.Refusal!;
         }
+        AuditNotes.Of(context).UserId = token.Subject;
         var opening = await rotation.RefreshAsync(token, Device.Of(context));
+        if (opening.Refusal is null || opening.Refusal == Refusals.Replayed)
+        {
+            var type = opening.Refusal is null ? AuditEvents.TokenRefreshed : AuditEvents.RefreshTokenReuse;
+            AuditNotes.Add(context, new AuditEvent(type)
+            {
+                Jti = token.Facts.TokenId, TokenType = TokenKind.Refresh.Name(), Actor = token.Subject,
+            });
+        }
         return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Token refreshed.");
     }
 }

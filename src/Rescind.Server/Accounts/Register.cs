@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
@@ -51,6 +52,10 @@ internal sealed class Register(
                     return sessions.OpenAsync(db, account, Device.Of(context));
                 },
                 cancel);
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.UserRegistered)
+            {
+                UserId = account.Id, Actor = account.Id,
+            });
             return TokenAnswer.Of(opening, settings, StatusCodes.Status201Created, "Account created.");
         }
         catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))

@@ -5,7 +5,7 @@ using Rescind.AspNetCore;
 namespace Rescind.Server.Answers;
 
 /// <summary>A refused request.</summary>
-internal sealed record Refusal(int Status, string Code, string Detail) : IResult
+internal sealed record Refusal(int Status, string Code, string Detail) : IResult, IStatusCodeHttpResult
 {
     /// <summary>What is wrong, by field of the body.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
@@ -15,6 +15,8 @@ internal sealed record Refusal(int Status, string Code, string Detail) : IResult
 
     /// <summary>The <c>WWW-Authenticate</c> of a 401.</summary>
     public string? Challenge { get; init; }
+
+    int? IStatusCodeHttpResult.StatusCode => Status;
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

@@ -19,7 +19,8 @@ internal static class SqliteSchema
     {
         try
         {
-            await MakeAsync(db, data.PathOf(FileName), cancel);
+            data.MakeFile(FileName);
+            await MakeAsync(db, cancel);
         }
         catch (SqliteException fault)
         {
@@ -37,12 +38,8 @@ internal static class SqliteSchema
         }
     }
 
-    private static async Task MakeAsync(AccountsDb db, string path, CancellationToken cancel)
+    private static async Task MakeAsync(AccountsDb db, CancellationToken cancel)
     {
-        if (!File.Exists(path))
-        {
-            await MakeFileAsync(path);
-        }
         await db.Database.OpenConnectionAsync(cancel);
         await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL", cancel);
         var version = await NumberAsync(db, "SELECT user_version AS Value FROM pragma_user_version", cancel);
@@ -78,16 +75,6 @@ internal static class SqliteSchema
         await db.Database.ExecuteSqlRawAsync(history.GetCreateIfNotExistsScript(), cancel);
         await db.Database.ExecuteSqlRawAsync(history.GetInsertScript(first), cancel);
         await transaction.CommitAsync(cancel);
-    }
-
-    private static async Task MakeFileAsync(string path)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-        await new FileStream(path, options).DisposeAsync();
     }
 
     private static Task<long> NumberAsync(AccountsDb db, string sql, CancellationToken cancel) =>

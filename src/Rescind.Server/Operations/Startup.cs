@@ -4,13 +4,14 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rescind.Server.Accounts;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Operations;
 
 internal sealed class Startup(
-    Preparation preparation, Passwords passwords, ServerSettings settings,
+    Preparation preparation, AuditSpool audit, Passwords passwords, ServerSettings settings,
     IServer server, HealthCheckService health, ILogger<Startup> logger, RedisGate? redis = null)
     : IHostedLifecycleService
 {
@@ -24,6 +25,7 @@ internal sealed class Startup(
         {
             await redis.CheckAsync(cancellationToken);
         }
+        Log.AuditHead(logger, audit.Chain, audit.Number, audit.Head);
         await preparation.TryAsync(cancellationToken);
         passwords.WarmUp();
     }

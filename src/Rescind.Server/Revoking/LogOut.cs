@@ -1,5 +1,6 @@
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Sessions;
 using Rescind.Server.Tokens;
 
@@ -34,7 +35,17 @@ internal sealed class LogOut(OwnTokens tokens, Revoker revoker, SessionBook sess
         {
             return WhyNot(shown);
         }
-        return await EndAsync(genuine);
+        AuditNotes.Of(context).UserId = genuine[0].Subject;
+        var answer = await EndAsync(genuine);
+        if (answer is IStatusCodeHttpResult { StatusCode: < 300 })
+        {
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.UserLoggedOut)
+            {
+                Jti = genuine[0].Facts.TokenId, TokenType = genuine[0].Kind.Name(), Reason = "logout",
+                Actor = Revoker.ActorOf(genuine[0].Subject),
+            });
+        }
+        return answer;
     }
 
     private async Task<IResult> EndAsync(List<OwnToken> genuine)

@@ -1,4 +1,5 @@
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Sessions;
 using Rescind.Server.Tokens;
 
@@ -27,6 +28,7 @@ internal sealed class LogOutAll(Revoker revoker, SessionBook sessions)
         {
             return revoked.Refusal!;
         }
+        AuditNotes.Add(context, new AuditEvent(AuditEvents.UserLoggedOut) { Reason = "logout" });
         var answer = new LogOutAllAnswer
         {
             Message = "Logged out everywhere.",

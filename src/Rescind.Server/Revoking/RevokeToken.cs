@@ -1,4 +1,5 @@
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Sessions;
 using Rescind.Server.Tokens;
 
@@ -38,6 +39,7 @@ internal sealed class RevokeToken(OwnTokens tokens, Revoker revoker, SessionBook
         {
             return Refusals.Forbidden;
         }
+        AuditNotes.Of(context).UserId = token.Subject;
         return await RevokeAsync(Rule(token) with
         {
             Reason = string.IsNullOrEmpty(body.Reason) ? "revoked" : body.Reason,

@@ -1,4 +1,5 @@
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 
 namespace Rescind.Server.Revoking;
 
@@ -7,7 +8,8 @@ internal readonly record struct Revoked(Receipt? Receipt, Refusal? Refusal);
 
 /// <summary>The one way by which the server's own calls hand a revocation to the blacklist. It never asks the
 /// accounts database, so revoking works while that is away.</summary>
-internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
+internal sealed class Revoker(
+    Blacklist blacklist, IHttpContextAccessor requests, ILogger<Revoker> logger)
 {
     private const int LongestActor = 256;
 
@@ -20,6 +22,8 @@ internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
         {
             return new Revoked(null, wrong);
         }
+        var notes = requests.HttpContext is { } context ? AuditNotes.Of(context) : null;
+        var noted = notes?.Count ?? 0;
         try
         {
             // Not cancelled with the request: a caller that hung up still meant it.
@@ -30,6 +34,7 @@ internal sealed class Revoker(Blacklist blacklist, ILogger<Revoker> logger)
         catch (Exception fault) when (fault is IOException or InvalidOperationException)
         {
             Log.NotStored(logger, fault.Message);
+            notes?.Forget(noted);
             return new Revoked(null, Refusals.StoreUnavailable);
         }
     }

@@ -6,7 +6,7 @@ internal static class AbsentFeatures
 {
     private static readonly (string Variable, string Feature)[] Absent =
     [
-        ("AUDIT_RETENTION_DAYS", "the audit log"), ("MAINTENANCE_DAILY", "scheduled maintenance"),
+        ("MAINTENANCE_DAILY", "scheduled maintenance"),
         ("MAINTENANCE_HOURLY", "scheduled maintenance"), ("ALERT_WEBHOOK_URL", "alerts"),
         ("ALERT_WEBHOOK_SECRET", "alerts"), ("MANAGEMENT_PORT", "a management port"),
         ("SMTP_URL", "mail"), ("MAIL_FROM", "mail"), ("RATE_LIMIT_ENABLED", "rate limits"),

@@ -44,6 +44,20 @@ internal sealed class DataFolder
 
     public string PathOf(string name) => Path.Combine(_path, name);
 
+    /// <summary>The path of a file that is there afterwards; made empty, and for this user only.</summary>
+    public string MakeFile(string name)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+        using (new FileStream(PathOf(name), options))
+        {
+            return PathOf(name);
+        }
+    }
+
     /// <summary>The text of a file, made with new random text when it is absent.</summary>
     /// <param name="name">The file's name.</param>
     /// <param name="made">Whether this call made it.</param>

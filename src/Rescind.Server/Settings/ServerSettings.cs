@@ -1,4 +1,5 @@
 using System.Net;
+using Rescind.Server.Audit;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Settings;
@@ -43,6 +44,14 @@ internal sealed record ServerSettings
 
     /// <summary>Where the nodes share accounts; null: this node alone has them, in a file.</summary>
     public required DatabaseSettings? Database { get; init; }
+
+    /// <summary>Makes the audit trail tamper-evident.</summary>
+    public required AuditKey AuditKey { get; init; }
+
+    /// <summary>Whether the operator named the key, so that it can be the same on all nodes.</summary>
+    public required bool AuditKeyIsShared { get; init; }
+
+    public required TimeSpan AuditRetention { get; init; }
 
     public required string? AdminEmail { get; init; }
 

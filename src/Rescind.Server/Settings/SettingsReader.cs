@@ -2,7 +2,9 @@
 // server runs with exactly what the operator wrote, or does not start and says in one line what to write
 // instead.
 using System.Net;
+using System.Text;
 using Rescind.Server.Accounts;
+using Rescind.Server.Audit;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Settings;
@@ -50,6 +52,9 @@ internal static class SettingsReader
                 variables.Number("BLACKLIST_FRESHNESS_MS", 1000, 50, 60_000)),
             Redis = redis,
             Database = database,
+            AuditKey = AuditKeyOf(variables, data),
+            AuditKeyIsShared = variables.Secret("AUDIT_KEY") is not null,
+            AuditRetention = TimeSpan.FromDays(variables.Number("AUDIT_RETENTION_DAYS", 90, 1, 3650)),
             AdminEmail = email,
             AdminPassword = password,
             CorsOrigins = Origins(variables),
@@ -134,6 +139,19 @@ internal static class SettingsReader
             : throw new StartRefusedException(
                 variable, "it is too long or has control characters",
                 $"write at most {LongestName} characters");
+    }
+
+    /// <summary>Without one of its own choice a node draws a key, and can verify its own chain
+    /// only.</summary>
+    private static AuditKey AuditKeyOf(Variables variables, DataFolder data)
+    {
+        const int Shortest = 32;
+        var secret = variables.Secret("AUDIT_KEY") ?? data.ReadOrMakeSecret("audit-key", out _);
+        return Encoding.UTF8.GetByteCount(secret) >= Shortest
+            ? new AuditKey(secret)
+            : throw new StartRefusedException(
+                "AUDIT_KEY", $"it is shorter than {Shortest} bytes",
+                "write the same random text on all nodes, for example from: openssl rand -hex 32");
     }
 
     private static (string? Email, string? Password) FirstAdministrator(Variables variables)

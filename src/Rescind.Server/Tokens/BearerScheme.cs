@@ -28,8 +28,12 @@ internal static class BearerScheme
             OnChallenge = context =>
             {
                 context.HandleResponse();
-                return WhyNot(context.HttpContext, context.AuthenticateFailure)
-                    .ExecuteAsync(context.HttpContext);
+                var why = WhyNot(context.HttpContext, context.AuthenticateFailure);
+                if (why == Refusals.Revoked)
+                {
+                    RevokedToken.ShownAsBearer(context.HttpContext);
+                }
+                return why.ExecuteAsync(context.HttpContext);
             },
             OnForbidden = context => Refusals.Forbidden.ExecuteAsync(context.HttpContext),
         };

@@ -53,7 +53,7 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
             Verdict.Accepted => reading,
             Verdict.Unknown when !blacklist.Options.RefuseWhenUnknown => reading,
             Verdict.Unknown => new Reading(null, Refusals.RevocationUnknown),
-            _ => new Reading(null, Refusals.Revoked),
+            _ => new Reading(token, Refusals.Revoked),
         };
     }
 

@@ -56,7 +56,7 @@ public sealed class SettingsTests : IDisposable
         { "BLACKLIST_LOG_KEY", "a key without a Redis, but long enough" },
         { "SMTP_URL", "smtp://127.0.0.1" },
         { "RATE_LIMIT_ENABLED", "true" },
-        { "AUDIT_RETENTION_DAYS", "90" },
+        { "AUDIT_RETENTION_DAYS", "0" },
         { "MANAGEMENT_PORT", "9000" },
     };
 

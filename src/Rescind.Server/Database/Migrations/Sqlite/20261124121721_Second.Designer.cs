@@ -11,7 +11,7 @@ using Rescind.Server.Database;
 namespace Rescind.Server.Database.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteDb))]
-    [Migration("20261124115217_Second")]
+    [Migration("20261124121721_Second")]
     partial class Second
     {
         /// <inheritdoc />

@@ -12,7 +12,7 @@ using Rescind.Server.Database;
 namespace Rescind.Server.Database.Migrations.Postgres
 {
     [DbContext(typeof(PostgresDb))]
-    [Migration("20261124115219_First")]
+    [Migration("20261124121723_First")]
     partial class First
     {
         /// <inheritdoc />

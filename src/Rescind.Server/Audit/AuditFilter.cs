@@ -1,0 +1,48 @@
+using Rescind.Server.Answers;
+
+namespace Rescind.Server.Audit;
+
+/// <summary>Makes durable what a request noted, before its answer goes out. When that cannot be done, an
+/// administrator is told so: what was done stands, and its event is in the log. Others get their answer; they
+/// can do nothing about it.</summary>
+internal sealed class AuditFilter(AuditTrail trail)
+{
+    private static readonly Refusal NotKept = new(
+        503, "store_unavailable",
+        "It was done, but its audit event could not be kept; the server's log has it.");
+
+    public async ValueTask<object?> Run(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        var answer = await next(context);
+        var events = AuditNotes.Of(http).Take(http);
+        if (events.Count == 0)
+        {
+            return answer;
+        }
+        try
+        {
+            await trail.RecordAsync(events);
+            return answer;
+        }
+        catch (IOException)
+        {
+            // Counted and written to the log by RecordAsync.
+            return events.Any(one => one.ActorType == AuditEvents.Admin) ? NotKept : answer;
+        }
+    }
+
+    /// <summary>For the library's endpoints: a call that ended as a fault of the store revoked
+    /// nothing.</summary>
+    public static async ValueTask<object?> ForgetFaults(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var answer = await next(context);
+        if (answer is IStatusCodeHttpResult { StatusCode: >= 500 })
+        {
+            AuditNotes.Of(context.HttpContext).Forget(0);
+        }
+        return answer;
+    }
+}

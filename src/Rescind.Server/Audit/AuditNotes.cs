@@ -1,0 +1,122 @@
+using Rescind.Server.Sessions;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server.Audit;
+
+/// <summary>What a request has done, as far as the audit trail wants to know; kept beside the request until
+/// <see cref="AuditFilter"/> makes it durable, before the answer goes out.</summary>
+internal sealed class AuditNotes
+{
+    private readonly Lock _lock = new();
+    private readonly List<AuditEvent> _events = [];
+    private readonly List<Revocation> _revocations = [];
+
+    /// <summary>Whose tokens and account the request is about, when the caller is somebody else or nobody
+    /// yet.
+    /// </summary>
+    public string? UserId { get; set; }
+
+    public static AuditNotes Of(HttpContext context)
+    {
+        if (context.Features.Get<AuditNotes>() is not { } notes)
+        {
+            context.Features.Set(notes = new AuditNotes());
+        }
+        return notes;
+    }
+
+    /// <summary>Notes an event of this request.</summary>
+    public static void Add(HttpContext context, AuditEvent happened)
+    {
+        var notes = Of(context);
+        lock (notes._lock)
+        {
+            notes._events.Add(Complete(context, happened, notes));
+        }
+    }
+
+    /// <summary>Notes revocations that are being stored; see <see cref="Forget"/>.</summary>
+    public void Add(IReadOnlyList<Revocation> revocations)
+    {
+        lock (_lock)
+        {
+            _revocations.AddRange(revocations);
+        }
+    }
+
+    /// <summary>How many revocations are noted.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _revocations.Count;
+            }
+        }
+    }
+
+    /// <summary>Forgets revocations that could not be stored.</summary>
+    public void Forget(int from)
+    {
+        lock (_lock)
+        {
+            _revocations.RemoveRange(from, _revocations.Count - from);
+        }
+    }
+
+    /// <summary>Everything that is noted, once.</summary>
+    public IReadOnlyCollection<AuditEvent> Take(HttpContext context)
+    {
+        lock (_lock)
+        {
+            var revoked = _revocations.Select(one => Complete(context, EventOf(one), this));
+            var all = _events.Concat(revoked).ToList();
+            _events.Clear();
+            _revocations.Clear();
+            return all;
+        }
+    }
+
+    /// <summary>A revocation or a lift as an event.</summary>
+    public static AuditEvent EventOf(Revocation one)
+    {
+        var isLift = one.LiftedAt is not null;
+        return new AuditEvent(isLift ? AuditEvents.RevocationLifted : AuditEvents.OfRevoking(one.Kind))
+        {
+            UserId = one.Kind == RuleKind.Subject ? one.Value : null,
+            Jti = one.Kind == RuleKind.Token ? one.Value : null,
+            Reason = isLift ? one.LiftReason : one.Reason,
+            Actor = isLift ? one.LiftedBy : one.Actor,
+            Note = one.Kind switch
+            {
+                RuleKind.Token or RuleKind.Subject => one.Note,
+                RuleKind.Session => $"{AuditEvent.Short(one.Value)} {one.Note}".Trim(),
+                _ => $"{one.Value} {one.Note}".Trim(),
+            },
+        };
+    }
+
+    /// <summary>An event with what the request says about its caller.</summary>
+    public static AuditEvent Complete(HttpContext context, AuditEvent happened, AuditNotes? notes = null)
+    {
+        var device = Device.Of(context);
+        var caller = context.User.Identity?.IsAuthenticated == true ? Caller.Of(context).Subject : null;
+        var actor = happened.Actor ?? caller;
+        var isAdministration = context.Request.Path.StartsWithSegments(
+            "/api/auth/admin", StringComparison.OrdinalIgnoreCase);
+        var user = happened.UserId ?? notes?.UserId ?? (isAdministration ? null : caller);
+        return happened with
+        {
+            UserId = user,
+            Actor = actor,
+            ActorType = actor is null ? AuditEvents.Anonymous
+                : actor == user && !isAdministration ? AuditEvents.Self
+                : actor == caller ? AuditEvents.Admin
+                : AuditEvents.System,
+            Ip = device.Address,
+            UserAgent = device.UserAgent,
+            RequestId = context.TraceIdentifier,
+        };
+    }
+}

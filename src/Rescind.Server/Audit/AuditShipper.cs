@@ -1,0 +1,116 @@
+// Carries events from this node's file to the database, in their order. What it guarantees: an event leaves
+// the file only after the database has it; one that was carried twice (a crash in between) is there once.
+// While the database is away they wait.
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Database;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Audit;
+
+internal sealed class AuditShipper(
+    AuditSpool spool, AuditTrail trail, AccountStore store, ServerSettings settings, TimeProvider clock,
+    ILogger<AuditShipper> logger) : BackgroundService
+{
+    private const int LargestBatch = 500;
+    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan HeadEvery = TimeSpan.FromHours(1);
+
+    private readonly SemaphoreSlim _turn = new(1);
+    private bool _isAway;
+
+    /// <summary>Carries all that waits now.</summary>
+    /// <exception cref="Exception">The database is away; see <see cref="FaultHandler.IsDatabaseAway"/>.
+    /// </exception>
+    public async Task ShipAsync(CancellationToken cancel)
+    {
+        await _turn.WaitAsync(cancel);
+        try
+        {
+            while (spool.Oldest(LargestBatch) is { Count: > 0 } rows)
+            {
+                if (await store.WriteAsync(db => AddAsync(db, rows), CancellationToken.None))
+                {
+                    spool.Forget(rows[^1].Number);
+                }
+                else
+                {
+                    Log.AuditFileRolledBack(logger);
+                    spool.BeginChain(settings.Node);
+                }
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public override void Dispose()
+    {
+        _turn.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var headDue = clock.GetUtcNow() + HeadEvery;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (clock.GetUtcNow() >= headDue)
+            {
+                Log.AuditHead(logger, spool.Chain, spool.Number, spool.Head);
+                headDue += HeadEvery;
+            }
+            await trail.KeepCountsAsync(all: false);
+            await Task.Delay(await TryShipAsync(stoppingToken) ? Every : Retry, clock, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await trail.KeepCountsAsync(all: true);
+        await TryShipAsync(CancellationToken.None);
+    }
+
+    private async Task<bool> TryShipAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await ShipAsync(cancel);
+            if (_isAway)
+            {
+                Log.AuditShips(logger);
+            }
+            _isAway = false;
+            return true;
+        }
+        catch (Exception fault) when (
+            FaultHandler.IsDatabaseAway(fault) || fault is OperationCanceledException or DbUpdateException)
+        {
+            if (!_isAway && fault is not OperationCanceledException)
+            {
+                Log.AuditWaits(logger, fault.GetBaseException().Message);
+            }
+            _isAway = fault is not OperationCanceledException;
+            return false;
+        }
+    }
+
+    /// <returns>False when the database holds other events under these numbers.</returns>
+    private static async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
+    {
+        var (chain, first) = (rows[0].Chain, rows[0].Number);
+        var newest = await db.AuditEvents.AsNoTracking().Where(row => row.Chain == chain)
+            .OrderByDescending(row => row.Number).FirstOrDefaultAsync();
+        if (newest is not null && newest.Number >= first)
+        {
+            var same = rows.FirstOrDefault(row => row.Number == newest.Number);
+            if (same is null || !same.Hash.AsSpan().SequenceEqual(newest.Hash))
+            {
+                return false;
+            }
+        }
+        db.AuditEvents.AddRange(rows.Where(row => row.Number > (newest?.Number ?? 0)));
+        await db.SaveChangesAsync();
+        return true;
+    }
+}

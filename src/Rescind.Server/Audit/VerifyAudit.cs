@@ -1,0 +1,114 @@
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Database;
+
+namespace Rescind.Server.Audit;
+
+/// <summary>The first event of a chain that is not as it was written.</summary>
+internal sealed record BrokenEvent(long Number, string Problem);
+
+/// <summary>How a node's chain was found.</summary>
+/// <param name="Node">The chain.</param>
+/// <param name="Events">How many events of it are there.</param>
+/// <param name="Head">The hash of the newest.</param>
+/// <param name="FirstBroken">Null: the chain is whole.</param>
+internal sealed record ChainBody(string Node, long Events, string? Head, BrokenEvent? FirstBroken);
+
+/// <summary>The answer of <see cref="VerifyAudit"/>.</summary>
+internal sealed record VerifyAuditAnswer : Answer
+{
+    public required bool Intact { get; init; }
+
+    public required IReadOnlyList<ChainBody> Nodes { get; init; }
+}
+
+/// <summary><c>GET /api/auth/admin/audit/verify</c>: reads every chain from its beginning, or from where
+/// retention cut it, and says whether anything was changed, dropped or reordered.</summary>
+internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, AuditSpool spool, AuditKey key)
+{
+    private const int Page = 1_000;
+
+    public async Task<IResult> AnswerAsync(HttpContext context)
+    {
+        var cancel = context.RequestAborted;
+        await shipper.ShipAsync(cancel);
+        var (own, number) = (spool.Chain, spool.Number - spool.Waiting);
+        var chains = await store.ReadAsync(ReadChainsAsync, cancel);
+        if (number > 0 && !chains.Contains(own))
+        {
+            chains.Add(own);
+        }
+        var nodes = new List<ChainBody>();
+        foreach (var chain in chains.Order(StringComparer.Ordinal))
+        {
+            Task<ChainBody> Read() => store.ReadAsync(
+                db => VerifyAsync(db, chain, chain == own ? number : 0, cancel), cancel);
+
+            // What looks broken is read again: retention may have cut the chain in between.
+            var found = await Read();
+            nodes.Add(found.FirstBroken is null ? found : await Read());
+        }
+        var intact = nodes.All(node => node.FirstBroken is null);
+        return TypedResults.Json(new VerifyAuditAnswer
+        {
+            Message = intact ? "The audit trail is intact." : "The audit trail is NOT intact.",
+            Intact = intact,
+            Nodes = nodes,
+        });
+    }
+
+    private static async Task<List<string>> ReadChainsAsync(AccountsDb db) =>
+        await db.AuditEvents.Select(row => row.Chain)
+            .Union(db.AuditAnchors.Select(anchor => anchor.Chain)).ToListAsync();
+
+    /// <param name="db">The database.</param>
+    /// <param name="chain">Which chain.</param>
+    /// <param name="known">The number up to which this node knows that the chain goes.</param>
+    /// <param name="cancel">Gives up.</param>
+    private async Task<ChainBody> VerifyAsync(
+        AccountsDb db, string chain, long known, CancellationToken cancel)
+    {
+        var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain, cancel);
+        var (number, hash, events) = (anchor?.Number ?? 0, anchor?.Hash ?? AuditChain.Beginning, 0L);
+        BrokenEvent? broken = anchor is null ? null : WrongWith(anchor);
+        while (broken is null)
+        {
+            var after = number;
+            var rows = await db.AuditEvents.Where(row => row.Chain == chain && row.Number > after)
+                .OrderBy(row => row.Number).Take(Page).ToListAsync(cancel);
+            foreach (var row in rows.TakeWhile(_ => broken is null))
+            {
+                broken = WrongWith(row, number, hash);
+                (number, hash, events) = (row.Number, row.Hash, events + 1);
+            }
+            if (rows.Count < Page)
+            {
+                break;
+            }
+        }
+        if (broken is null && number < known)
+        {
+            broken = new BrokenEvent(number + 1, "missing: this node wrote it");
+        }
+        return new ChainBody(chain, events, events == 0 ? null : Convert.ToHexStringLower(hash), broken);
+    }
+
+    private BrokenEvent? WrongWith(AuditRow row, long before, byte[] hash) => row switch
+    {
+        _ when row.Number != before + 1 => new BrokenEvent(before + 1, "missing"),
+        _ when row.KeyId != key.Id => new BrokenEvent(
+            row.Number, "its key is not known here: set the same AUDIT_KEY on all nodes"),
+        _ when !AuditChain.HashOf(row, hash, key).AsSpan().SequenceEqual(row.Hash) =>
+            new BrokenEvent(row.Number, "changed"),
+        _ => null,
+    };
+
+    private BrokenEvent? WrongWith(AuditAnchor anchor) => anchor switch
+    {
+        _ when anchor.KeyId != key.Id => new BrokenEvent(
+            anchor.Number, "the key of its anchor is not known here: set the same AUDIT_KEY on all nodes"),
+        _ when !AuditChain.SignatureOf(anchor, key).AsSpan().SequenceEqual(anchor.Signature) =>
+            new BrokenEvent(anchor.Number, "its anchor is forged"),
+        _ => null,
+    };
+}

@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Audit;
+
+namespace Rescind.Tests.Server;
+
+/// <summary>PostgreSQL is away: what needs it says so, everything else goes on, and nothing is lost.</summary>
+public sealed class PostgresOutageTests
+{
+    [Fact]
+    public async Task Checks_refusals_and_revocations_go_on_and_audit_events_arrive_afterwards_in_order()
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", await postgres.NewDatabaseAsync()));
+        var admin = await server.LogInAsAdminAsync();
+        var users = new List<Tokens>();
+        for (var i = 0; i < 20; i++)
+        {
+            users.Add(await server.RegisterAsync());
+        }
+        using var over = new CancellationTokenSource();
+        var answers = new ConcurrentBag<int>();
+        var load = Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                answers.Add((await server.GetAsync("/api/auth/token/validate", admin.Access)).Status);
+            }
+        }));
+
+        await postgres.StopAsync();
+        foreach (var user in users)
+        {
+            (await server.PostAsync("/api/auth/logout", null, user.Access)).IsSuccess();
+            Assert.Equal(401, (await server.GetAsync("/api/auth/token/validate", user.Access)).Status);
+        }
+        (await server.PostAsync("/api/auth/login", new { email = users[0].Email, password = ServerUnderTest.Password }))
+            .IsRefusal(503, "store_unavailable");
+        (await server.GetAsync("/api/auth/admin/audit", admin.Access)).IsRefusal(503, "store_unavailable");
+        Assert.Equal(200, (await server.GetAsync("/health/ready")).Status);
+        Assert.True(server.Services.GetRequiredService<AuditSpool>().Waiting >= 40);
+
+        await postgres.StartProcessAsync();
+        await over.CancelAsync();
+        await load;
+        Assert.Equal([200], answers.Distinct());
+        await server.LogInAsync(users[0].Email);
+        var events = await server.GetAsync(
+            "/api/auth/admin/audit?event_type=user_logged_out&limit=1000", admin.Access);
+        events.IsSuccess();
+        Assert.Equal(
+            users.Select(user => user.UserId).Reverse(),
+            events.Json.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("user_id").GetString()));
+        var verified = await server.GetAsync("/api/auth/admin/audit/verify", admin.Access);
+        Assert.True(verified.Json.GetProperty("intact").GetBoolean(), verified.Text);
+    }
+
+    [Fact]
+    public async Task A_node_starts_without_its_database_and_uses_it_when_it_is_there()
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        var url = await postgres.NewDatabaseAsync();
+        await postgres.StopAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", url));
+        Assert.Equal(200, (await server.GetAsync("/health/ready")).Status);
+        var token = MintedTokens.Sign(MintedTokens.Claims("a user of long ago"));
+        (await server.PostAsync("/api/auth/logout", null, token)).IsSuccess();
+        Assert.Equal(401, (await server.GetAsync("/api/auth/token/validate", token)).Status);
+
+        await postgres.StartProcessAsync();
+        await server.UntilAsync(() => server.Services
+            .GetRequiredService<Rescind.Server.Database.Preparation>().IsDone);
+
+        await server.LogInAsAdminAsync();
+    }
+}
