@@ -15,6 +15,7 @@ using Rescind.Server.Administration;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
+using Rescind.Server.Mail;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
@@ -134,7 +135,8 @@ internal static class AuthServer
         services.AddSingleton<AccountStore>();
         services.AddSingleton<Preparation>();
         services.AddHostedService(provider => provider.GetRequiredService<Preparation>());
-        services.AddSingleton<IPasswordHasher<Account>, PasswordHasher<Account>>();
+        services.AddSingleton<PasswordHasher<Account>>();
+        services.AddSingleton<IPasswordHasher<Account>, PasswordFormats>();
         services.Configure<LockoutOptions>(
             lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
         services.AddSingleton<Passwords>();
@@ -148,6 +150,12 @@ internal static class AuthServer
         services.AddSingleton<LogIn>();
         services.AddSingleton<Refresh>();
         services.AddSingleton<Profile>();
+        services.AddSingleton<CredentialChange>();
+        services.AddSingleton<ChangePassword>();
+        services.AddSingleton<PasswordResets>();
+        services.AddSingleton<DeleteAccount>();
+        services.AddSingleton<PostOffice>();
+        services.AddHostedService(provider => provider.GetRequiredService<PostOffice>());
     }
 
     private static void AddTokens(IServiceCollection services, ServerSettings settings)

@@ -38,6 +38,20 @@ internal static class Endpoints
             auth.MapPost(path, (Refresh call, JsonBody<RefreshBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>();
         }
+        auth.MapPost("/change-password",
+            (ChangePassword call, JsonBody<ChangePasswordBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<TokenAnswer>();
+        auth.MapPost("/forgot-password", (PasswordResets call, JsonBody<ForgotPasswordBody> body) =>
+            call.Forgot(body.Value)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+        auth.MapPost("/verify-reset-token",
+            (PasswordResets call, JsonBody<ResetPasswordBody> body, HttpContext context) =>
+                call.VerifyAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+        auth.MapPost("/reset-password",
+            (PasswordResets call, JsonBody<ResetPasswordBody> body, HttpContext context) =>
+                call.ResetAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+        auth.MapDelete("/delete-account",
+            (DeleteAccount call, JsonBody<DeleteAccountBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<DeleteAccountAnswer>();
         auth.MapGet("/sessions", (ListSessions call, HttpContext context) =>
             call.AnswerAsync(Caller.Of(context).Subject, context))
             .RequireAuthorization().Produces<ListSessionsAnswer>();

@@ -46,6 +46,9 @@ internal static partial class Log
     [LoggerMessage(4201, LogLevel.Warning, "Password hashing is at its limit of {Waiting} waiting requests")]
     public static partial void HashingFull(ILogger logger, int waiting);
 
+    [LoggerMessage(4202, LogLevel.Error, "A mail could not be sent: {Fault}")]
+    public static partial void MailNotSent(ILogger logger, string fault);
+
     [LoggerMessage(4300, LogLevel.Information, "Revoked {Kind} {Id} for reason {Reason}")]
     public static partial void Revoked(ILogger logger, RuleKind kind, string id, string reason);
 

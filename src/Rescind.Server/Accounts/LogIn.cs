@@ -54,16 +54,23 @@ internal sealed class LogIn(
         {
             return Refusals.TooManyFailures(wait);
         }
+        if (account.DisabledAt is not null)
+        {
+            return Refusals.Disabled;
+        }
         var opening = await store.WriteAsync(
             async db =>
             {
-                if (newHash is not null)
-                {
-                    await db.Accounts.Where(row => row.Id == account.Id
-                        && row.PasswordHash == account.PasswordHash)
-                        .ExecuteUpdateAsync(row => row.SetProperty(it => it.PasswordHash, newHash));
-                }
-                return await sessions.OpenAsync(db, account, Device.Of(context));
+                // Holds the row until the session is there, and finds out whether the password that was
+                // verified is still the account's; see CredentialChange.
+                var held = await db.Accounts
+                    .Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash
+                        && row.DisabledAt == account.DisabledAt)
+                    .ExecuteUpdateAsync(row => row.SetProperty(
+                        it => it.PasswordHash, newHash ?? account.PasswordHash));
+                return held == 1
+                    ? await sessions.OpenAsync(db, account, Device.Of(context))
+                    : Opening.Refused(Refusals.WrongCredentials);
             },
             context.RequestAborted);
         if (opening.Refusal is null)

@@ -20,16 +20,13 @@ internal sealed record ProfileAnswer : Answer
 /// <summary><c>GET /api/users/profile</c></summary>
 internal sealed class Profile(AccountStore store)
 {
-    private static readonly Refusal Gone =
-        new(404, "not_found", "There is no account of this token's user here.");
-
     public async Task<IResult> AnswerAsync(HttpContext context)
     {
         var (id, cancel) = (Caller.Of(context).Subject, context.RequestAborted);
         var account = await store.ReadAsync(
             db => db.Accounts.SingleOrDefaultAsync(row => row.Id == id, cancel), cancel);
         return account is null
-            ? Gone
+            ? Refusals.NoAccount
             : TypedResults.Json(new ProfileAnswer
             {
                 Message = "This is you.",

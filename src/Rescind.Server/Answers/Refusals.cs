@@ -48,6 +48,12 @@ internal static class Refusals
             RetryAfter = TimeSpan.FromMinutes(1),
         };
 
+    public static readonly Refusal NoAccount =
+        new(404, "not_found", "There is no account of this token's user here.");
+
+    public static readonly Refusal Disabled =
+        new(403, "account_disabled", "An administrator has disabled this account.");
+
     public static readonly Refusal Forbidden =
         new(403, "forbidden", "The token does not allow this.");
 

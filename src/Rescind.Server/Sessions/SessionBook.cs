@@ -66,6 +66,15 @@ internal sealed class SessionBook(
             row => row.AccountId == account && row.AuthenticatedAt <= cutoff));
     }
 
+    /// <summary>The same inside a write.</summary>
+    public Task<int> EndAllAsync(AccountsDb db, string account)
+    {
+        var (cutoff, now) = (CutoffOf(account), clock.GetUtcNow().UtcDateTime);
+        return db.Sessions
+            .Where(row => row.AccountId == account && row.AuthenticatedAt <= cutoff && row.EndedAt == null)
+            .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now));
+    }
+
     /// <summary>Until when tokens of an account are hit: the blacklist lets it have new ones from a second
     /// later.</summary>
     public DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts

@@ -45,6 +45,9 @@ internal sealed record ServerSettings
     /// <summary>Where the nodes share accounts; null: this node alone has them, in a file.</summary>
     public required DatabaseSettings? Database { get; init; }
 
+    /// <summary>How mail is sent; null: none is.</summary>
+    public required MailSettings? Mail { get; init; }
+
     /// <summary>Makes the audit trail tamper-evident.</summary>
     public required AuditKey AuditKey { get; init; }
 

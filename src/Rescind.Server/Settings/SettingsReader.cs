@@ -52,6 +52,7 @@ internal static class SettingsReader
                 variables.Number("BLACKLIST_FRESHNESS_MS", 1000, 50, 60_000)),
             Redis = redis,
             Database = database,
+            Mail = MailSettings.Read(variables),
             AuditKey = AuditKeyOf(variables, data),
             AuditKeyIsShared = variables.Secret("AUDIT_KEY") is not null,
             AuditRetention = TimeSpan.FromDays(variables.Number("AUDIT_RETENTION_DAYS", 90, 1, 3650)),

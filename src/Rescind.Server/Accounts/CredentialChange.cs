@@ -1,0 +1,134 @@
+// What ends every token of an account because the account itself changes: a new password, its deletion, its
+// being disabled. What it guarantees: the row is changed first, inside the transaction, and the tokens are
+// revoked before it commits. A log-in with the old password holds the same row (see LogIn), so
+// it comes either before, and the cutoff hits its session, or after, and finds the change. When the process
+// dies in between, people are logged out and the account is as it was; never the other way round.
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Audit;
+using Rescind.Server.Database;
+using Rescind.Server.Revoking;
+using Rescind.Server.Sessions;
+using Rescind.Server.Settings;
+using Rescind.Server.Tokens;
+
+namespace Rescind.Server.Accounts;
+
+/// <summary>How a change ended.</summary>
+/// <param name="IsGone">Somebody else changed the account meanwhile; nothing was done.</param>
+/// <param name="Refusal">Why nothing was done.</param>
+/// <param name="Receipt">How far the revocation got.</param>
+/// <param name="Opening">The session that was opened after it.</param>
+internal readonly record struct Changed(
+    bool IsGone = false, Refusal? Refusal = null, Receipt? Receipt = null, Opening Opening = default);
+
+internal sealed class CredentialChange(
+    AccountStore store, Revoker revoker, SessionBook sessions, ServerSettings settings, TimeProvider clock)
+{
+    private static readonly Refusal LastAdministrator = new(
+        409, "conflict", "This is the last administrator; make another one first.");
+
+    /// <summary>A new password, and a session that begins with it.</summary>
+    public Task<Changed> SetPasswordAsync(Account account, string newHash, HttpContext context) => RunAsync(
+        account, "password_change", AuditEvents.PasswordChanged, context, opens: true,
+        async db => await SetHashAsync(db, account, newHash));
+
+    /// <summary>A new password by a mailed token, which is used up.</summary>
+    public Task<Changed> ResetAsync(Account account, string newHash, string usedUp, HttpContext context)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        return RunAsync(
+            account, "password_change", AuditEvents.PasswordChanged, context, opens: false,
+            async db => await db.PasswordResets.Where(row => row.Hash == usedUp && row.ExpiresAt > now)
+                .ExecuteDeleteAsync() == 1 && await SetHashAsync(db, account, newHash));
+    }
+
+    /// <summary>The account goes, with its sessions.</summary>
+    public Task<Changed> DeleteAsync(Account account, HttpContext context) => RunAsync(
+        account, "account_deleted", AuditEvents.AccountDeleted, context, opens: false,
+        async db => await db.Accounts.Where(row => row.Id == account.Id).ExecuteDeleteAsync() == 1);
+
+    /// <summary>An administrator changes what the account may do.</summary>
+    public Task<Changed> SetRightsAsync(Account account, bool isAdmin, bool isDisabled, HttpContext context)
+    {
+        DateTime? disabledAt = isDisabled ? account.DisabledAt ?? clock.GetUtcNow().UtcDateTime : null;
+        return RunAsync(
+            account, "admin_action", AuditEvents.AccountChanged, context, opens: false,
+            async db => await db.Accounts.Where(row => row.Id == account.Id).ExecuteUpdateAsync(row => row
+                .SetProperty(it => it.IsAdmin, isAdmin).SetProperty(it => it.DisabledAt, disabledAt)) == 1);
+    }
+
+    private static async Task<bool> SetHashAsync(AccountsDb db, Account account, string newHash)
+    {
+        await db.PasswordResets.Where(row => row.AccountId == account.Id).ExecuteDeleteAsync();
+        return await db.Accounts
+            .Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash)
+            .ExecuteUpdateAsync(row => row.SetProperty(it => it.PasswordHash, newHash)) == 1;
+    }
+
+    private async Task<Changed> RunAsync(
+        Account account, string reason, string eventType, HttpContext context, bool opens,
+        Func<AccountsDb, Task<bool>> change)
+    {
+        AuditNotes.Of(context).UserId = account.Id;
+        Changed changed = default;
+        try
+        {
+            // Not cancelled with the request: what has begun is carried through or undone.
+            changed = await store.WriteAsync(
+                async db => await ChangeAsync(db, account, reason, context, opens, change) is { } done
+                    && done is { IsGone: false, Refusal: null }
+                        ? done
+                        : throw new UndoneException(done),
+                CancellationToken.None);
+        }
+        catch (UndoneException undone)
+        {
+            return undone.Changed;
+        }
+        AuditNotes.Add(context, new AuditEvent(eventType) { Reason = reason });
+        return changed;
+    }
+
+    private async Task<Changed> ChangeAsync(
+        AccountsDb db, Account account, string reason, HttpContext context, bool opens,
+        Func<AccountsDb, Task<bool>> change)
+    {
+        if (account.IsAdmin)
+        {
+            // Holds the rows of all administrators, so that two of them cannot remove each other at once.
+            await db.Accounts.Where(row => row.IsAdmin)
+                .ExecuteUpdateAsync(row => row.SetProperty(it => it.IsAdmin, true));
+        }
+        if (!await change(db))
+        {
+            return new Changed(IsGone: true);
+        }
+        if (account is { IsAdmin: true, DisabledAt: null }
+            && !await db.Accounts.AnyAsync(row => row.IsAdmin && row.DisabledAt == null))
+        {
+            return new Changed(Refusal: LastAdministrator);
+        }
+        var actor = context.User.Identity?.IsAuthenticated == true ? Caller.Of(context).Subject : account.Id;
+        var revoked = await revoker.RevokeAsync(
+            Revocation.OfSubject(settings.Issuer, account.Id) with
+            {
+                Reason = reason, Actor = Revoker.ActorOf(actor),
+            });
+        if (revoked.Refusal is not null)
+        {
+            return new Changed(Refusal: revoked.Refusal);
+        }
+        await sessions.EndAllAsync(db, account.Id);
+        var opening = opens
+            ? await sessions.OpenAsync(db, account, Device.Of(context))
+            : default;
+        return new Changed(Refusal: opening.Refusal, Receipt: revoked.Receipt, Opening: opening);
+    }
+
+    /// <summary>Undoes the transaction, with what is to be answered.</summary>
+    private sealed class UndoneException(Changed changed) : Exception
+    {
+        public Changed Changed => changed;
+    }
+}

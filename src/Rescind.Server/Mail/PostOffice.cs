@@ -1,0 +1,87 @@
+// Sends mail in the background, so that how long it takes tells nobody whether there was anything to send.
+// What it guarantees: nothing waits for the mail server; a message is tried again for a while. What it trades
+// away: messages that wait are lost when the process ends; whoever asked for one asks again.
+using System.Threading.Channels;
+using MailKit;
+using MailKit.Net.Smtp;
+using MailKit.Security;
+using MimeKit;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Mail;
+
+internal sealed class PostOffice(
+    ServerSettings settings, TimeProvider clock, ILogger<PostOffice> logger) : BackgroundService
+{
+    private const int Most = 1_000;
+    private const int MostTries = 4;
+    private const int TimeoutMs = 10_000;
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+
+    private readonly Channel<Func<Task<MimeMessage?>>> _orders =
+        Channel.CreateBounded<Func<Task<MimeMessage?>>>(
+            new BoundedChannelOptions(Most) { SingleReader = true });
+
+    /// <summary>Takes an order.</summary>
+    /// <param name="write">Writes the message, later; gives null when there is none to send.</param>
+    /// <returns>False when too many wait.</returns>
+    public bool TryOrder(Func<Task<MimeMessage?>> write) => _orders.Writer.TryWrite(write);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var write in _orders.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                if (await write() is { } message)
+                {
+                    await SendAsync(message, stoppingToken);
+                }
+            }
+            catch (Exception fault) when (Answers.FaultHandler.IsDatabaseAway(fault))
+            {
+                Log.MailNotSent(logger, fault.GetBaseException().Message);
+            }
+        }
+    }
+
+    private async Task SendAsync(MimeMessage message, CancellationToken cancel)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await SendOnceAsync(message, cancel);
+                return;
+            }
+            catch (Exception fault) when (
+                fault is IOException or ProtocolException or CommandException or AuthenticationException
+                    or System.Net.Sockets.SocketException or SslHandshakeException or TimeoutException)
+            {
+                if (attempt == MostTries)
+                {
+                    // The kind alone: a mail server's words repeat the address.
+                    Log.MailNotSent(logger, fault.GetType().Name);
+                    return;
+                }
+                await Task.Delay(FirstRetry * Math.Pow(3, attempt - 1), clock, cancel);
+            }
+        }
+    }
+
+    private async Task SendOnceAsync(MimeMessage message, CancellationToken cancel)
+    {
+        var mail = settings.Mail!;
+        using var client = new SmtpClient { Timeout = TimeoutMs };
+        var security = mail.IsTlsFromStart
+            ? SecureSocketOptions.SslOnConnect
+            : SecureSocketOptions.StartTlsWhenAvailable;
+        await client.ConnectAsync(mail.Host, mail.Port, security, cancel);
+        if (mail.User is { } user)
+        {
+            await client.AuthenticateAsync(user, mail.Password ?? "", cancel);
+        }
+        await client.SendAsync(message, cancel);
+        await client.DisconnectAsync(quit: true, cancel);
+    }
+}
