@@ -52,6 +52,11 @@ internal static class AuthServer
         services.AddSingleton<RevokeToken>();
         services.AddSingleton<RevokeUserTokens>();
         services.AddSingleton<RevokeTokenById>();
+        services.AddSingleton<SecurityIncident>();
+        services.AddSingleton<Users>();
+        services.AddSingleton<BlacklistedTokens>();
+        services.AddSingleton<Hits>();
+        services.AddSingleton<CountHits>(provider => provider.GetRequiredService<Hits>().CountAsync);
         return builder;
     }
 

@@ -81,12 +81,35 @@ internal static class Endpoints
             (RevokeTokenById call, JsonBody<RevokeTokenByIdBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<RevokeTokenByIdAnswer>();
+        admin.MapPost("/security-incident",
+            (SecurityIncident call, JsonBody<SecurityIncidentBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<SecurityIncidentAnswer>();
+        admin.MapGet("/user-blacklisted-tokens/{user_id}",
+            (string user_id, BlacklistedTokens call, HttpContext context) =>
+                call.AnswerAsync(user_id, context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<BlacklistedTokensAnswer>();
+        MapUsers(admin.MapGroup("/users").RequireAuthorization(Caller.AdminPolicy));
         admin.MapGet("/audit", (ListAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<ListAuditAnswer>();
         admin.MapGet("/audit/verify", (VerifyAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<VerifyAuditAnswer>();
         admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)
             .AddEndpointFilter(AuditFilter.ForgetFaults);
+    }
+
+    private static void MapUsers(RouteGroupBuilder users)
+    {
+        users.MapGet("", (Users call, HttpContext context) => call.FindAsync(context))
+            .Produces<UsersAnswer>();
+        users.MapPatch("/{id}",
+            (string id, Users call, JsonBody<ChangeUserBody> body, HttpContext context) =>
+                call.ChangeAsync(id, body.Value, context)).Produces<ChangeUserAnswer>();
+        users.MapGet("/{id}/sessions", (string id, ListSessions call, HttpContext context) =>
+            call.AnswerAsync(id, context)).Produces<ListSessionsAnswer>();
+        users.MapDelete("/{id}/sessions", (string id, RevokeUserTokens call, HttpContext context) =>
+            call.AnswerAsync(new RevokeUserTokensBody { UserId = id, Reason = "admin_action" }, context))
+            .Produces<RevokeUserTokensAnswer>();
     }
 
     private static void MapOperations(WebApplication app, ServerSettings settings)

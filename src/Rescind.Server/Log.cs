@@ -49,8 +49,9 @@ internal static partial class Log
     [LoggerMessage(4202, LogLevel.Error, "A mail could not be sent: {Fault}")]
     public static partial void MailNotSent(ILogger logger, string fault);
 
-    [LoggerMessage(4300, LogLevel.Information, "Revoked {Kind} {Id} for reason {Reason}")]
-    public static partial void Revoked(ILogger logger, RuleKind kind, string id, string reason);
+    [LoggerMessage(4300, LogLevel.Information, 
+        "Revoked {Count}, the first a {Kind}: {Id} for reason {Reason}")]
+    public static partial void Revoked(ILogger logger, int count, RuleKind kind, string id, string reason);
 
     [LoggerMessage(4301, LogLevel.Error, "A revocation could not be stored: {Fault}")]
     public static partial void NotStored(ILogger logger, string fault);
@@ -58,6 +59,9 @@ internal static partial class Log
     [LoggerMessage(4302, LogLevel.Warning,
         "A revocation is stored, but the accounts database could not note the end of its sessions: {Fault}")]
     public static partial void NotNoted(ILogger logger, string fault);
+
+    [LoggerMessage(4303, LogLevel.Warning, "Sessions could not be counted: {Fault}")]
+    public static partial void NotCounted(ILogger logger, string fault);
 
     [LoggerMessage(4400, LogLevel.Error, "The accounts database is away: {Kind}: {Fault}")]
     public static partial void DatabaseAway(ILogger logger, string kind, string fault);

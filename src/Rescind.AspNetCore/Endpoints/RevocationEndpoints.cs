@@ -8,7 +8,7 @@ namespace Rescind.AspNetCore;
 /// <summary>Administration of revocations: make one, make many, list, lift. Each reads its whole request
 /// before it writes anything, so a refused request leaves nothing behind.</summary>
 internal sealed class RevocationEndpoints(
-    Blacklist blacklist, Clock clock, ILogger<RevocationEndpoints> logger)
+    Blacklist blacklist, Clock clock, ILogger<RevocationEndpoints> logger, CountHits? count = null)
 {
     private const int LargestBatch = 10_000;
     private const int LongestPage = 1_000;
@@ -32,7 +32,7 @@ internal sealed class RevocationEndpoints(
         {
             var preview = Answer.Of(revocation!);
             preview["dry_run"] = true;
-            preview["would_revoke"] = WouldRevoke(revocation!);
+            preview["would_revoke"] = await WouldRevokeAsync(revocation!, context.RequestAborted);
             return Answer.Of(preview, "Nothing was revoked: this was a dry run");
         }
         var stored = await StoreCall.TryAsync(
@@ -186,9 +186,19 @@ internal sealed class RevocationEndpoints(
 
     /// <summary>How many sessions and users a rule is known to hit. A library knows no accounts: only what
     /// the rule itself says; null is "not known".</summary>
-    private static JsonObject WouldRevoke(Revocation revocation) => new()
+    private async Task<JsonObject> WouldRevokeAsync(Revocation revocation, CancellationToken cancel)
     {
-        ["sessions"] = revocation.Kind == RuleKind.Session ? 1 : null,
-        ["users"] = revocation.Kind == RuleKind.Subject ? 1 : null,
-    };
+        var known = count is not null
+            ? await count(revocation, cancel)
+            : new KnownHits(
+                revocation.Kind == RuleKind.Session ? 1 : null,
+                revocation.Kind == RuleKind.Subject ? 1 : null);
+        return new JsonObject { ["sessions"] = known.Sessions, ["users"] = known.Users };
+    }
 }
+
+/// <summary>Whom a rule would hit; null is "not known".</summary>
+internal readonly record struct KnownHits(int? Sessions, int? Users);
+
+/// <summary>Counts whom a rule would hit, for a server that knows its accounts.</summary>
+internal delegate Task<KnownHits> CountHits(Revocation revocation, CancellationToken cancel);

@@ -16,19 +16,24 @@ internal sealed class Revoker(
     /// <summary>Revokes.</summary>
     /// <param name="revocation">What.</param>
     /// <param name="nameOfValue">What the caller of the endpoint calls the revoked value.</param>
-    public async ValueTask<Revoked> RevokeAsync(Revocation revocation, string nameOfValue = "value")
+    public ValueTask<Revoked> RevokeAsync(Revocation revocation, string nameOfValue = "value") =>
+        WrongWith(revocation, nameOfValue) is { } wrong
+            ? ValueTask.FromResult(new Revoked(null, wrong))
+            : RevokeAsync([revocation]);
+
+    /// <summary>Revokes several, all or none.</summary>
+    /// <param name="revocations">With which <see cref="WrongWith"/> finds nothing wrong.</param>
+    public async ValueTask<Revoked> RevokeAsync(IReadOnlyList<Revocation> revocations)
     {
-        if (WrongWith(revocation, nameOfValue) is { } wrong)
-        {
-            return new Revoked(null, wrong);
-        }
         var notes = requests.HttpContext is { } context ? AuditNotes.Of(context) : null;
         var noted = notes?.Count ?? 0;
         try
         {
             // Not cancelled with the request: a caller that hung up still meant it.
-            var receipt = await blacklist.RevokeAsync(revocation, CancellationToken.None);
-            Log.Revoked(logger, revocation.Kind, receipt.Id.ToString()[..8], revocation.Reason);
+            var receipt = await blacklist.RevokeAsync(revocations, CancellationToken.None);
+            Log.Revoked(
+                logger, revocations.Count, revocations[0].Kind, receipt.Id.ToString()[..8],
+                revocations[0].Reason);
             return new Revoked(receipt, null);
         }
         catch (Exception fault) when (fault is IOException or InvalidOperationException)

@@ -53,7 +53,7 @@ internal sealed class SessionBook(
     }
 
     /// <summary>Notes that a session has ended.</summary>
-    public Task EndAsync(string session) =>
+    public Task<int?> EndAsync(string session) =>
         NoteAsync(sessions => sessions.Where(row => row.Id == session));
 
     /// <summary>Notes that the sessions of an account have ended which its latest cutoff hits; one that was
@@ -65,6 +65,16 @@ internal sealed class SessionBook(
         return NoteAsync(sessions => sessions.Where(
             row => row.AccountId == account && row.AuthenticatedAt <= cutoff));
     }
+
+    /// <summary>Notes that the sessions have ended which a rule hits.</summary>
+    public Task<int?> EndHitAsync(Revocation rule) => rule.Kind switch
+    {
+        RuleKind.Subject => EndAllAsync(rule.Value),
+        RuleKind.Session => EndAsync(rule.Value),
+        RuleKind.Issuer => NoteAsync(Everyone),
+        RuleKind.Key when rule.Value == settings.Keys.Signing.Key.KeyId => NoteAsync(rows => rows),
+        _ => Task.FromResult<int?>(0),
+    };
 
     /// <summary>The same inside a write.</summary>
     public Task<int> EndAllAsync(AccountsDb db, string account)
@@ -107,6 +117,12 @@ internal sealed class SessionBook(
         await db.Sessions.Where(row => oldest.Contains(row.Id))
             .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now));
         return null;
+    }
+
+    private IQueryable<Session> Everyone(IQueryable<Session> rows)
+    {
+        var cutoff = CutoffOf("");
+        return rows.Where(row => row.AuthenticatedAt <= cutoff);
     }
 
     private async Task<int?> NoteAsync(Func<IQueryable<Session>, IQueryable<Session>> which)

@@ -1,0 +1,59 @@
+using Microsoft.EntityFrameworkCore;
+using Rescind.AspNetCore;
+using Rescind.Server.Accounts;
+using Rescind.Server.Answers;
+using Rescind.Server.Database;
+using Rescind.Server.Settings;
+
+namespace Rescind.Server.Administration;
+
+/// <summary>Whom a rule would hit, as far as the accounts database knows: tokens that were made elsewhere are
+/// hit too and cannot be counted.</summary>
+internal sealed class Hits(
+    AccountStore store, ServerSettings settings, TimeProvider clock, ILogger<Hits> logger)
+{
+    /// <summary>Counts; nulls when the database is away.</summary>
+    public async Task<KnownHits> CountAsync(Revocation rule, CancellationToken cancel)
+    {
+        if (rule.Issuer != settings.Issuer)
+        {
+            return new KnownHits(0, 0);
+        }
+        try
+        {
+            return await store.ReadAsync(
+                async db =>
+                {
+                    var hit = Sessions(db, rule);
+                    return new KnownHits(
+                        await hit.CountAsync(cancel),
+                        await hit.Select(row => row.AccountId).Distinct().CountAsync(cancel));
+                },
+                cancel);
+        }
+        catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
+        {
+            Log.NotCounted(logger, fault.GetBaseException().Message);
+            return new KnownHits(null, null);
+        }
+    }
+
+    private IQueryable<Session> Sessions(AccountsDb db, Revocation rule)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        var cutoff = rule.IssuedBefore?.UtcDateTime ?? now;
+        var live = db.Sessions.Where(row => row.EndedAt == null && row.ExpiresAt > now);
+        return rule.Kind switch
+        {
+            RuleKind.Token => live.Where(row => row.RefreshId == rule.Value),
+            RuleKind.Session => live.Where(row => row.Id == rule.Value),
+            RuleKind.Subject => live.Where(
+                row => row.AccountId == rule.Value && row.AuthenticatedAt <= cutoff),
+            RuleKind.Issuer => live.Where(row => row.AuthenticatedAt <= cutoff),
+            RuleKind.Key when rule.Value == settings.Keys.Signing.Key.KeyId => live,
+
+            // Our sessions belong to no client, and what an older key signed is in nobody's list.
+            _ => live.Where(_ => false),
+        };
+    }
+}
