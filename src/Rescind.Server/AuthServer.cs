@@ -10,11 +10,13 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using Rescind.AspNetCore;
+using Rescind.Redis;
 using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
+using Rescind.Server.Limits;
 using Rescind.Server.Mail;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
@@ -64,6 +66,7 @@ internal static class AuthServer
     public static WebApplication MapAuthServer(this WebApplication app)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
+        app.Use(app.Services.GetRequiredService<StrangeProxy>().Look);
         if (settings.Proxies.Count > 0)
         {
             app.UseForwardedHeaders();
@@ -146,6 +149,9 @@ internal static class AuthServer
             lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
         services.AddSingleton<Passwords>();
         services.AddSingleton<FailedLogins>();
+        services.AddSingleton<LoginGate>();
+        services.AddSingleton<RateLimits>();
+        services.AddSingleton<StrangeProxy>();
         services.AddSingleton<FirstAdministrator>();
         services.AddSingleton<SessionBook>();
         services.AddSingleton<Rotation>();
@@ -214,6 +220,9 @@ internal static class AuthServer
                 options.LogKey = redis.LogKey;
             }).KeepLocally(file);
             services.AddSingleton<RedisGate>();
+            services.AddSingleton(provider => RedisWindows.Open(
+                redis.Address, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<RedisWindows>>()));
             AddKeyMirror(services, redis);
         }
         else

@@ -2,6 +2,7 @@ using Rescind.Server.Accounts;
 using Rescind.Server.Administration;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
+using Rescind.Server.Limits;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
 using Rescind.Server.Sessions;
@@ -23,14 +24,16 @@ internal static class Endpoints
         MapRevoking(auth);
         app.MapGet("/api/users/profile", (Profile call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization().Produces<ProfileAnswer>().WithTags("users");
-        MapAdministration(auth.MapGroup("/admin").WithTags("administration"), settings);
+        MapAdministration(
+            auth.MapGroup("/admin").LimitAdministration().WithTags("administration"), settings);
         MapOperations(app, settings);
     }
 
     private static void MapAccounts(RouteGroupBuilder auth)
     {
         auth.MapPost("/register", (Register call, JsonBody<CredentialsBody> body, HttpContext context) =>
-            call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>(201);
+            call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark)
+            .Limit(Limit.Register).Produces<TokenAnswer>(201);
         auth.MapPost("/login", (LogIn call, JsonBody<CredentialsBody> body, HttpContext context) =>
             call.AnswerAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<TokenAnswer>();
         foreach (var path in (ReadOnlySpan<string>)["/refresh-token", "/refresh"])
@@ -42,13 +45,16 @@ internal static class Endpoints
             (ChangePassword call, JsonBody<ChangePasswordBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<TokenAnswer>();
         auth.MapPost("/forgot-password", (PasswordResets call, JsonBody<ForgotPasswordBody> body) =>
-            call.Forgot(body.Value)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+            call.Forgot(body.Value)).WithMetadata(StrayCaller.Mark).Limit(Limit.ForgotPassword)
+            .Produces<PlainAnswer>();
         auth.MapPost("/verify-reset-token",
             (PasswordResets call, JsonBody<ResetPasswordBody> body, HttpContext context) =>
-                call.VerifyAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+                call.VerifyAsync(body.Value, context)).WithMetadata(StrayCaller.Mark)
+            .Limit(Limit.ResetPassword).Produces<PlainAnswer>();
         auth.MapPost("/reset-password",
             (PasswordResets call, JsonBody<ResetPasswordBody> body, HttpContext context) =>
-                call.ResetAsync(body.Value, context)).WithMetadata(StrayCaller.Mark).Produces<PlainAnswer>();
+                call.ResetAsync(body.Value, context)).WithMetadata(StrayCaller.Mark)
+            .Limit(Limit.ResetPassword).Produces<PlainAnswer>();
         auth.MapDelete("/delete-account",
             (DeleteAccount call, JsonBody<DeleteAccountBody> body, HttpContext context) =>
                 call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<DeleteAccountAnswer>();
@@ -64,11 +70,13 @@ internal static class Endpoints
     private static void MapRevoking(RouteGroupBuilder auth)
     {
         auth.MapPost("/logout", (LogOut call, JsonBody<RefreshBody> body, HttpContext context) =>
-            call.AnswerAsync(body.Value, context)).AllowAnonymous().Produces<LogOutAnswer>();
+            call.AnswerAsync(body.Value, context)).AllowAnonymous().Limit(Limit.Logout)
+            .Produces<LogOutAnswer>();
         auth.MapPost("/logout-all", (LogOutAll call, HttpContext context) => call.AnswerAsync(context))
-            .RequireAuthorization().Produces<LogOutAllAnswer>();
+            .RequireAuthorization().Limit(Limit.Logout).Produces<LogOutAllAnswer>();
         auth.MapPost("/revoke", (RevokeToken call, JsonBody<RevokeBody> body, HttpContext context) =>
-            call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<RevokeTokenAnswer>();
+            call.AnswerAsync(body.Value, context)).RequireAuthorization().Limit(Limit.Revoke)
+            .Produces<RevokeTokenAnswer>();
     }
 
     private static void MapAdministration(RouteGroupBuilder admin, ServerSettings settings)

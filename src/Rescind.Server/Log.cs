@@ -49,6 +49,13 @@ internal static partial class Log
     [LoggerMessage(4202, LogLevel.Error, "A mail could not be sent: {Fault}")]
     public static partial void MailNotSent(ILogger logger, string fault);
 
+    [LoggerMessage(4203, LogLevel.Debug, "Redis does not count, so this node counts for itself: {Fault}")]
+    public static partial void CountsLocally(ILogger logger, string fault);
+
+    [LoggerMessage(4204, LogLevel.Warning,
+        "{Address} sends X-Forwarded-For and is not in FORWARDED_PROXIES; such headers are ignored")]
+    public static partial void StrangeProxy(ILogger logger, string address);
+
     [LoggerMessage(4300, LogLevel.Information, 
         "Revoked {Count}, the first a {Kind}: {Id} for reason {Reason}")]
     public static partial void Revoked(ILogger logger, int count, RuleKind kind, string id, string reason);

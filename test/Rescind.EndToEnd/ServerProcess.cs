@@ -30,7 +30,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         {
             ["RESCIND_DATA"] = Path.Combine(Folder, "data"), ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{Port}",
             ["ENVIRONMENT"] = "Production", ["JWT_SECRET"] = Secret, ["ADMIN_EMAIL"] = AdminEmail,
-            ["ADMIN_PASSWORD"] = AdminPassword,
+            ["ADMIN_PASSWORD"] = AdminPassword, ["RATE_LIMIT_ENABLED"] = "false",
         };
         foreach (var (name, value) in settings)
         {

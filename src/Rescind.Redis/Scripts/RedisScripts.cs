@@ -12,7 +12,8 @@ internal static class RedisScripts
 
     private static string Load(string name) => Text("history.lua") + "\n" + Text(name);
 
-    private static string Text(string name)
+    /// <summary>The text of one script.</summary>
+    public static string Text(string name)
     {
         using var stream = typeof(RedisScripts).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);

@@ -17,7 +17,7 @@ internal sealed class ChangePasswordBody
 /// <summary><c>POST /api/auth/change-password</c>: every earlier token of the user is dead, the new pair
 /// works at once. A wrong current password counts like a failed log-in.</summary>
 internal sealed class ChangePassword(
-    AccountStore store, Passwords passwords, FailedLogins failures, CredentialChange change,
+    AccountStore store, Passwords passwords, LoginGate gate, CredentialChange change,
     ServerSettings settings)
 {
     private static readonly Refusal WrongPassword = new(
@@ -66,9 +66,9 @@ internal sealed class ChangePassword(
     private async Task<Refusal?> RefusalAsync(Account account, string password, HttpContext context)
     {
         var address = context.Connection.RemoteIpAddress;
-        if (failures.LockedFor(account.NormalizedEmail, address) is { } wait)
+        if (await gate.RefusalAsync(account.NormalizedEmail, address) is { } refusal)
         {
-            return Refusals.TooManyFailures(wait);
+            return refusal;
         }
         var shortened = password[..Math.Min(password.Length, Credentials.LongestPassword)];
         switch (await passwords.VerifyAsync(account, shortened, context.RequestAborted))
@@ -76,7 +76,7 @@ internal sealed class ChangePassword(
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
             case PasswordVerdict.Wrong:
-                failures.Failed(account.NormalizedEmail, address);
+                await gate.FailedAsync(account.NormalizedEmail, address);
                 return WrongPassword;
             default:
                 return null;

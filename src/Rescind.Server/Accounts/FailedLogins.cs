@@ -3,9 +3,9 @@
 // account only gets slower. Unknown e-mails are counted alike, so the answers do not tell which exist. Limit:
 // so many entries; past it the oldest are forgotten, which lets the guesser of many accounts go on a little.
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
+using Rescind.Server.Limits;
 
 namespace Rescind.Server.Accounts;
 
@@ -41,7 +41,7 @@ internal sealed class FailedLogins(
     {
         lock (_lock)
         {
-            var tally = Live_NeedsLock((email, NameOf(address)));
+            var tally = Live_NeedsLock((email, CallerAddress.Of(address)));
             return tally is not null && tally.Count >= options.Value.MaxFailedAccessAttempts
                 ? tally.Until - clock.GetUtcNow()
                 : null;
@@ -67,7 +67,7 @@ internal sealed class FailedLogins(
         lock (_lock)
         {
             Add_NeedsLock((email, AnyAddress));
-            var count = Add_NeedsLock((email, NameOf(address)));
+            var count = Add_NeedsLock((email, CallerAddress.Of(address)));
             if (count != options.Value.MaxFailedAccessAttempts)
             {
                 return false;
@@ -83,24 +83,8 @@ internal sealed class FailedLogins(
     {
         lock (_lock)
         {
-            _tallies.Remove((email, NameOf(address)));
+            _tallies.Remove((email, CallerAddress.Of(address)));
         }
-    }
-
-    /// <summary>An IPv6 customer owns a whole /64, so that counts as one address.</summary>
-    private static string NameOf(IPAddress? address)
-    {
-        if (address is null)
-        {
-            return "";
-        }
-        if (address.IsIPv4MappedToIPv6)
-        {
-            address = address.MapToIPv4();
-        }
-        return address.AddressFamily == AddressFamily.InterNetworkV6
-            ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
-            : address.ToString();
     }
 
     private Tally? Live_NeedsLock((string, string) key) =>

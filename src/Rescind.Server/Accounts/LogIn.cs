@@ -10,7 +10,7 @@ namespace Rescind.Server.Accounts;
 /// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor, as far as
 /// hashing goes, the time of the answer.</summary>
 internal sealed class LogIn(
-    AccountStore store, Passwords passwords, FailedLogins failures, SessionBook sessions,
+    AccountStore store, Passwords passwords, LoginGate gate, SessionBook sessions,
     AuditTrail audit, ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
@@ -22,19 +22,19 @@ internal sealed class LogIn(
         }
         var key = Credentials.Normalize(email[..Math.Min(email.Length, Credentials.LongestEmail)]);
         var (address, cancel) = (context.Connection.RemoteIpAddress, context.RequestAborted);
-        if (failures.LockedFor(key, address) is { } wait)
+        if (await gate.RefusalAsync(key, address) is { } refusal)
         {
-            return Refusals.TooManyFailures(wait);
+            return refusal;
         }
         var account = await FindAsync(email, password, cancel);
-        await Task.Delay(failures.DelayFor(key), clock, cancel);
+        await Task.Delay(gate.DelayFor(key), clock, cancel);
         password = password[..Math.Min(password.Length, Credentials.LongestPassword)];
         switch (await passwords.VerifyAsync(account, password, cancel))
         {
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
             case PasswordVerdict.Wrong:
-                Failed(key, account, context);
+                await FailedAsync(key, account, context);
                 return Refusals.WrongCredentials;
             case PasswordVerdict.RightButOld:
                 return await OpenAsync(
@@ -50,9 +50,9 @@ internal sealed class LogIn(
     {
         // Asked again: the failures of guesses that were hashed at the same time count against this one too.
         var address = context.Connection.RemoteIpAddress;
-        if (failures.LockedFor(key, address) is { } wait)
+        if (await gate.RefusalAsync(key, address) is { } refusal)
         {
-            return Refusals.TooManyFailures(wait);
+            return refusal;
         }
         if (account.DisabledAt is not null)
         {
@@ -75,7 +75,7 @@ internal sealed class LogIn(
             context.RequestAborted);
         if (opening.Refusal is null)
         {
-            failures.Succeeded(key, address);
+            await gate.SucceededAsync(key, address);
             AuditNotes.Add(context, new AuditEvent(AuditEvents.LoginSucceeded)
             {
                 UserId = account.Id, Actor = account.Id,
@@ -84,12 +84,12 @@ internal sealed class LogIn(
         return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Logged in.");
     }
 
-    private void Failed(string key, Account? account, HttpContext context)
+    private async Task FailedAsync(string key, Account? account, HttpContext context)
     {
         var failed = AuditNotes.Complete(
             context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
         audit.Count(failed, about: failed.Ip ?? "");
-        if (failures.Failed(key, context.Connection.RemoteIpAddress))
+        if (await gate.FailedAsync(key, context.Connection.RemoteIpAddress))
         {
             AuditNotes.Add(context, new AuditEvent(AuditEvents.AccountLocked) { UserId = account?.Id });
         }

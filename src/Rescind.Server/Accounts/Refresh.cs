@@ -1,5 +1,6 @@
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
+using Rescind.Server.Limits;
 using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
@@ -13,7 +14,7 @@ internal sealed class RefreshBody
 }
 
 /// <summary><c>POST /api/auth/refresh-token</c>; see <see cref="Rotation"/>.</summary>
-internal sealed class Refresh(OwnTokens tokens, Rotation rotation, ServerSettings settings)
+internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits limits, ServerSettings settings)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)
     {
@@ -29,6 +30,10 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, ServerSetting
                 RevokedToken.Shown(context, reading.Token?.Facts, TokenKind.Refresh);
             }
             return reading.Refusal!;
+        }
+        if (await limits.TakeAsync(Limit.Refresh, "session:" + token.Facts.Session) is { } tooMany)
+        {
+            return tooMany;
         }
         AuditNotes.Of(context).UserId = token.Subject;
         var opening = await rotation.RefreshAsync(token, Device.Of(context));

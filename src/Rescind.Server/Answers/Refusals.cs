@@ -67,6 +67,9 @@ internal static class Refusals
     public static Refusal TooManyFailures(TimeSpan wait) =>
         new(429, "rate_limited", "Too many failed log-ins; try again later.") { RetryAfter = wait };
 
+    public static Refusal TooMany(TimeSpan wait) =>
+        new(429, "rate_limited", "Too many requests; try again later.") { RetryAfter = wait };
+
     /// <summary>A refusal that came about without words, for example by routing.</summary>
     public static Refusal OfStatus(int status) => status switch
     {

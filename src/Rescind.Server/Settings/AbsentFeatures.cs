@@ -9,7 +9,6 @@ internal static class AbsentFeatures
         ("MAINTENANCE_DAILY", "scheduled maintenance"),
         ("MAINTENANCE_HOURLY", "scheduled maintenance"), ("ALERT_WEBHOOK_URL", "alerts"),
         ("ALERT_WEBHOOK_SECRET", "alerts"), ("MANAGEMENT_PORT", "a management port"),
-        ("RATE_LIMIT_ENABLED", "rate limits"),
     ];
 
     public static void Refuse(Variables variables)

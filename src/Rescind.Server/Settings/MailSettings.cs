@@ -20,18 +20,12 @@ internal sealed record MailSettings(
         {
             return null;
         }
-        if (text is null || from is null)
+        var url = text is null ? null : Address(text);
+        if (url is null || from is null)
         {
             throw new StartRefusedException(
-                text is null ? "SMTP_URL" : "MAIL_FROM", "it is missing, and the other is set",
+                url is null ? "SMTP_URL" : "MAIL_FROM", "it is missing, and the other is set",
                 "set both or neither");
-        }
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("smtp" or "smtps")
-            || url.Host.Length == 0)
-        {
-            throw new StartRefusedException(
-                "SMTP_URL", "it is not the address of a mail server",
-                "write smtp://user:password@host:587, or smtps:// for TLS from the start");
         }
         var user = url.UserInfo.Split(':', 2);
         var isTls = url.Scheme == "smtps";
@@ -45,6 +39,14 @@ internal sealed record MailSettings(
                     "MAIL_FROM", $"'{Variables.Shown(from)}' is not an address",
                     "write one, for example no-reply@example.com"));
     }
+
+    private static Uri Address(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("smtp" or "smtps")
+        && url.Host.Length > 0
+            ? url
+            : throw new StartRefusedException(
+                "SMTP_URL", "it is not the address of a mail server",
+                "write smtp://user:password@host:587, or smtps:// for TLS from the start");
 
     // A record prints its members, and this one may hold a password.
     public override string ToString() => $"{nameof(MailSettings)} of {Host}";

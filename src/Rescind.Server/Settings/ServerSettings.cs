@@ -64,6 +64,9 @@ internal sealed record ServerSettings
 
     public required IReadOnlyList<IPNetwork> Proxies { get; init; }
 
+    /// <summary>Whether callers have limits; off for load tests.</summary>
+    public required bool LimitsRates { get; init; }
+
     /// <summary>Opens the API description in Production; null keeps it closed there.</summary>
     public required string? MetricsToken { get; init; }
 

@@ -60,6 +60,7 @@ internal static class SettingsReader
             AdminPassword = password,
             CorsOrigins = Origins(variables),
             Proxies = Proxies(variables),
+            LimitsRates = variables.Word("RATE_LIMIT_ENABLED", "true", "true", "false") == "true",
             MetricsToken = variables.Secret("METRICS_TOKEN"),
             Warnings = warnings,
         };

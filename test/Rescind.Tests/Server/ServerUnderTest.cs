@@ -24,6 +24,7 @@ public class ServerUnderTest : IAsyncLifetime
     private readonly Dictionary<string, string?> _settings = new(StringComparer.OrdinalIgnoreCase)
     {
         ["JWT_SECRET"] = Secret,
+        ["RATE_LIMIT_ENABLED"] = "false",
         ["ADMIN_EMAIL"] = AdminEmail,
         ["ADMIN_PASSWORD"] = Password,
         ["urls"] = "http://127.0.0.1:0",

@@ -54,8 +54,8 @@ public sealed class SettingsTests : IDisposable
         { "REDIS_KEY_MIRROR", "{jti}" },
         { "BLACKLIST_LOG_KEY", "anything" },
         { "BLACKLIST_LOG_KEY", "a key without a Redis, but long enough" },
-        { "SMTP_URL", "smtp://127.0.0.1" },
-        { "RATE_LIMIT_ENABLED", "true" },
+        { "SMTP_URL", "http://127.0.0.1" },
+        { "RATE_LIMIT_ENABLED", "perhaps" },
         { "AUDIT_RETENTION_DAYS", "0" },
         { "MANAGEMENT_PORT", "9000" },
     };

@@ -1,0 +1,83 @@
+// Who may try a password. Three bounds: five failures for one e-mail from one address lock it there for a
+// quarter of an hour; an e-mail that is guessed at from everywhere only gets slower, so strangers cannot lock
+// an owner out; an address has so many failures a minute in all. All nodes count together where they share a
+// Redis, and each for itself as well, which is what counts while Redis is away.
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Options;
+using Rescind.Redis;
+using Rescind.Server.Answers;
+using Rescind.Server.Limits;
+
+namespace Rescind.Server.Accounts;
+
+internal sealed class LoginGate(
+    FailedLogins failures, RateLimits limits, IOptions<LockoutOptions> options, ILogger<LoginGate> logger,
+    RedisWindows? shared = null)
+{
+    /// <summary>Why this address may not try this e-mail now; null: it may.</summary>
+    public async ValueTask<Refusal?> RefusalAsync(string email, IPAddress? address)
+    {
+        var wait = failures.LockedFor(email, address);
+        var (count, life) = await ReadAsync(KeyOf(email, address));
+        if (wait is null && count >= options.Value.MaxFailedAccessAttempts)
+        {
+            wait = life;
+        }
+        return wait is { } locked
+            ? Refusals.TooManyFailures(locked)
+            : await limits.TakeAsync(Limit.FailedLogins, CallerAddress.Of(address), permits: 0);
+    }
+
+    /// <summary>How much slower this e-mail has become.</summary>
+    public TimeSpan DelayFor(string email) => failures.DelayFor(email);
+
+    /// <summary>Counts a failure.</summary>
+    /// <returns>Whether it locked this address out.</returns>
+    public async ValueTask<bool> FailedAsync(string email, IPAddress? address)
+    {
+        var isLocked = failures.Failed(email, address);
+        await limits.TakeAsync(Limit.FailedLogins, CallerAddress.Of(address));
+        var count = shared is null ? 0 : await TryAsync(
+            redis => redis.CountAsync(KeyOf(email, address), options.Value.DefaultLockoutTimeSpan));
+        return isLocked || count == options.Value.MaxFailedAccessAttempts;
+    }
+
+    /// <summary>A good log-in clears the failures from its own address.</summary>
+    public async ValueTask SucceededAsync(string email, IPAddress? address)
+    {
+        failures.Succeeded(email, address);
+        await TryAsync(async redis =>
+        {
+            await redis.ForgetAsync(KeyOf(email, address));
+            return 0;
+        });
+    }
+
+    private Task<(long Count, TimeSpan Life)> ReadAsync(string key) =>
+        TryAsync(redis => redis.ReadAsync(key));
+
+    /// <summary>Asks Redis; the default when there is none, or it does not answer.</summary>
+    private async Task<T?> TryAsync<T>(Func<RedisWindows, Task<T>> call)
+    {
+        if (shared is null)
+        {
+            return default;
+        }
+        try
+        {
+            return await call(shared);
+        }
+        catch (IOException fault)
+        {
+            Log.CountsLocally(logger, fault.Message);
+            return default;
+        }
+    }
+
+    /// <summary>Hashed, because who can read Redis should not learn who has an account.</summary>
+    private static string KeyOf(string email, IPAddress? address) => "lockout:" + Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{email} {CallerAddress.Of(address)}")).AsSpan(0, 16));
+}

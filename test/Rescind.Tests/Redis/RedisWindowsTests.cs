@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Rescind.Redis;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Counts that nodes share.</summary>
+public sealed class RedisWindowsTests
+{
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public async Task A_window_slides_and_says_when_to_come_back()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var windows = await OpenAsync(redis);
+        var (granted, begun) = (0, Stopwatch.GetTimestamp());
+        while (Stopwatch.GetElapsedTime(begun) < 3 * Window)
+        {
+            var wait = await windows.TakeAsync("caller", 10, Window, permits: 1);
+            granted += wait == TimeSpan.Zero ? 1 : 0;
+            Assert.InRange(wait, TimeSpan.Zero, Window);
+            await Task.Delay(wait == TimeSpan.Zero ? TimeSpan.Zero : wait);
+        }
+
+        // In three windows at most four pieces of a window's permits, and never fewer than two.
+        Assert.InRange(granted, 20, 41);
+        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 0) == TimeSpan.Zero);
+        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 1) == TimeSpan.Zero);
+        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 0) > TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_a_Redis_that_is_frozen()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var windows = await OpenAsync(redis);
+        await redis.FreezeAsync();
+        var begun = Stopwatch.GetTimestamp();
+
+        for (var i = 0; i < 20; i++)
+        {
+            await Assert.ThrowsAsync<IOException>(() => windows.CountAsync("failures", Window));
+        }
+
+        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, TimeSpan.FromMilliseconds(500));
+        await redis.ResumeAsync();
+        await Eventually.TrueAsync(() => AnswersAsync(windows), "it counts again");
+    }
+
+    private static async Task<RedisWindows> OpenAsync(RedisServer redis)
+    {
+        var windows = RedisWindows.Open(redis.Url, TimeProvider.System);
+        await Eventually.TrueAsync(() => AnswersAsync(windows), "it counts");
+        return windows;
+    }
+
+    private static async Task<bool> AnswersAsync(RedisWindows windows)
+    {
+        try
+        {
+            await windows.CountAsync("warm-up", Window);
+            return true;
+        }
+        catch (IOException)
+        {
+            // The first call connects, which takes longer than a count may.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using System.Net.Http.Headers;
+using Rescind.Tests.Redis;
+
+namespace Rescind.Tests.Server;
+
+/// <summary>How often a caller may do what; alone, and together with other nodes.</summary>
+public sealed class RateLimitTests
+{
+    private static readonly (string, string?) On = ("RATE_LIMIT_ENABLED", null);
+
+    [Fact]
+    public async Task Each_call_of_the_contract_has_its_limit()
+    {
+        await using var server = await ServerUnderTest.StartAsync(On);
+        var admin = await server.LogInAsAdminAsync();
+        var user = await server.RegisterAsync();
+
+        Assert.Equal(4, await GrantedAsync(6, () => server.PostAsync("/api/auth/register", new { })));
+        Assert.Equal(5, await GrantedAsync(7, () => server.PostAsync("/api/auth/revoke", new { token = "none" }, user.Access)));
+        Assert.Equal(10, await GrantedAsync(12, () => server.PostAsync(
+            "/api/auth/logout", null, MintedTokens.Sign(MintedTokens.Claims("one user").With("jti", Guid.NewGuid().ToString())))));
+        Assert.Equal(20, await GrantedAsync(22, () => server.PostAsync("/api/auth/admin/revocations", new { }, admin.Access)));
+        Assert.Equal(120, await GrantedAsync(122, () => server.GetAsync("/api/auth/admin/blacklist-metrics", admin.Access)));
+        Assert.Equal(5, await GrantedAsync(7, () => server.PostAsync("/api/auth/revoke", new { token = "none" }, admin.Access)));
+    }
+
+    [Fact]
+    public async Task A_session_has_thirty_refreshes_a_minute()
+    {
+        await using var server = await ServerUnderTest.StartAsync(On);
+        var (first, second) = (await server.RegisterAsync(), await server.RegisterAsync());
+        var refresh = first.Refresh;
+        for (var i = 0; i < 30; i++)
+        {
+            var reply = await server.PostAsync("/api/auth/refresh", new { refresh_token = refresh });
+            reply.IsSuccess();
+            refresh = Tokens.Of(reply.Json).Refresh;
+        }
+
+        var refused = await server.PostAsync("/api/auth/refresh", new { refresh_token = refresh });
+
+        refused.IsRefusal(429, "rate_limited");
+        Assert.InRange(int.Parse(refused.Headers["Retry-After"]), 1, 60);
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = second.Refresh })).IsSuccess();
+    }
+
+    [Fact]
+    public async Task An_address_may_fail_a_hundred_times_a_minute_over_all_accounts()
+    {
+        await using var server = await ServerUnderTest.StartAsync(On);
+        for (var i = 0; i < 100; i++)
+        {
+            (await server.PostAsync("/api/auth/login", new { email = $"{i}@example.com", password = "a guess" }))
+                .IsRefusal(401, "invalid_credentials");
+        }
+
+        (await server.PostAsync("/api/auth/login", new { email = "one@example.com", password = "a guess" }))
+            .IsRefusal(429, "rate_limited");
+    }
+
+    [Fact]
+    public async Task Nodes_on_one_Redis_count_together_and_each_alone_while_it_is_away()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var one = await ServerUnderTest.StartAsync(On, ("REDIS_URL", redis.Url), ("RESCIND_NODE", "one"));
+        await using var two = await ServerUnderTest.StartAsync(On, ("REDIS_URL", redis.Url), ("RESCIND_NODE", "two"));
+        await WarmUpAsync(one, two);
+        var user = MintedTokens.Sign(MintedTokens.Claims("one user"));
+
+        var granted = 0;
+        for (var i = 0; i < 4; i++)
+        {
+            granted += (await one.PostAsync("/api/auth/revoke", new { token = "none" }, user)).Status == 400 ? 1 : 0;
+            granted += (await two.PostAsync("/api/auth/revoke", new { token = "none" }, user)).Status == 400 ? 1 : 0;
+        }
+        Assert.Equal(5, granted);
+
+        await redis.KillAsync();
+        Assert.Equal(5, await GrantedAsync(7, () => one.PostAsync("/api/auth/revoke", new { token = "none" }, user)));
+        Assert.Equal(5, await GrantedAsync(7, () => two.PostAsync("/api/auth/revoke", new { token = "none" }, user)));
+    }
+
+    [Fact]
+    public async Task Failures_on_one_node_lock_out_on_the_other()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var one = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url), ("RESCIND_NODE", "one"));
+        await using var two = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url), ("RESCIND_NODE", "two"));
+        await WarmUpAsync(one, two);
+        for (var i = 0; i < 6; i++)
+        {
+            await (i % 2 == 0 ? one : two).PostAsync(
+                "/api/auth/login", new { email = ServerUnderTest.AdminEmail, password = "a wrong one" });
+        }
+
+        foreach (var node in new[] { one, two })
+        {
+            (await node.PostAsync("/api/auth/login",
+                new { email = ServerUnderTest.AdminEmail, password = ServerUnderTest.Password })).IsRefusal(429, "rate_limited");
+        }
+        Assert.DoesNotContain("ROOT", (await redis.CommandAsync("KEYS", "*")).ToString(), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task A_forwarded_address_counts_only_from_a_known_proxy()
+    {
+        await using (var open = await ServerUnderTest.StartAsync(On))
+        {
+            Assert.Equal(5, await GrantedAsync(8, number => ForwardedAsync(open, $"198.51.100.{number}")));
+            Assert.Single(open.LogEntries, line => line.Contains("[4204]", StringComparison.Ordinal));
+        }
+        await using var behind = await ServerUnderTest.StartAsync(On, ("FORWARDED_PROXIES", "127.0.0.1"));
+        Assert.Equal(8, await GrantedAsync(8, number => ForwardedAsync(behind, $"198.51.100.{number}")));
+        Assert.Equal(5, await GrantedAsync(8, number => ForwardedAsync(behind, $"2001:db8:1:2::{number}")));
+        Assert.DoesNotContain(behind.LogEntries, line => line.Contains("[4204]", StringComparison.Ordinal));
+    }
+
+    private static async Task WarmUpAsync(params ServerUnderTest[] nodes)
+    {
+        foreach (var node in nodes)
+        {
+            var windows = (Rescind.Redis.RedisWindows)node.Services.GetService(typeof(Rescind.Redis.RedisWindows))!;
+            await Eventually.TrueAsync(async () =>
+            {
+                try
+                {
+                    return await windows.CountAsync("warm", TimeSpan.FromMinutes(1)) > 0;
+                }
+                catch (IOException)
+                {
+                    // The first call connects, which takes longer than a count may.
+                    return false;
+                }
+            }, "the node counts in Redis");
+        }
+    }
+
+    private static Task<Reply> ForwardedAsync(ServerUnderTest server, string address)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/register");
+        request.Headers.Add("X-Forwarded-For", address);
+        request.Content = new StringContent("{}", MediaTypeHeaderValue.Parse("application/json"));
+        return SendAsync(server, request);
+    }
+
+    private static async Task<Reply> SendAsync(ServerUnderTest server, HttpRequestMessage request)
+    {
+        using (request)
+        {
+            return await Reply.OfAsync(await server.Http.SendAsync(request));
+        }
+    }
+
+    private static Task<int> GrantedAsync(int calls, Func<Task<Reply>> call) => GrantedAsync(calls, _ => call());
+
+    private static async Task<int> GrantedAsync(int calls, Func<int, Task<Reply>> call)
+    {
+        var granted = 0;
+        for (var i = 1; i <= calls; i++)
+        {
+            var reply = await call(i);
+            if (reply.Status != 429)
+            {
+                granted++;
+                continue;
+            }
+            reply.IsRefusal(429, "rate_limited");
+            Assert.InRange(int.Parse(reply.Headers["Retry-After"]), 1, 60);
+        }
+        return granted;
+    }
+}
