@@ -18,6 +18,7 @@ using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Limits;
 using Rescind.Server.Mail;
+using Rescind.Server.Maintenance;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
 using Rescind.Server.Revoking;
@@ -58,6 +59,7 @@ internal static class AuthServer
         services.AddSingleton<Users>();
         services.AddSingleton<BlacklistedTokens>();
         services.AddSingleton<Hits>();
+        AddMaintenance(services);
         services.AddSingleton<CountHits>(provider => provider.GetRequiredService<Hits>().CountAsync);
         return builder;
     }
@@ -167,6 +169,18 @@ internal static class AuthServer
         services.AddSingleton<DeleteAccount>();
         services.AddSingleton<PostOffice>();
         services.AddHostedService(provider => provider.GetRequiredService<PostOffice>());
+    }
+
+    private static void AddMaintenance(IServiceCollection services)
+    {
+        services.AddSingleton<AuditRetention>();
+        services.AddSingleton<Thresholds>();
+        services.AddSingleton<SecurityStatus>();
+        services.AddSingleton<Alerts>();
+        services.AddHostedService(provider => provider.GetRequiredService<Alerts>());
+        services.AddSingleton<Schedule>();
+        services.AddHostedService(provider => provider.GetRequiredService<Schedule>());
+        services.AddHostedService<StoreWatch>();
     }
 
     private static void AddTokens(IServiceCollection services, ServerSettings settings)

@@ -24,6 +24,10 @@ internal static class Endpoints
         MapRevoking(auth);
         app.MapGet("/api/users/profile", (Profile call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization().Produces<ProfileAnswer>().WithTags("users");
+        auth.MapGet("/security/status",
+            (SecurityStatus call, HttpContext context) => call.AnswerAsync(context))
+            .RequireAuthorization(Caller.AdminPolicy).Limit(Limit.Read).Produces<SecurityStatusAnswer>()
+            .WithTags("administration");
         MapAdministration(
             auth.MapGroup("/admin").LimitAdministration().WithTags("administration"), settings);
         MapOperations(app, settings);

@@ -93,6 +93,19 @@ internal static partial class Log
         "The audit file was rolled back: the database has other events of this chain; a new chain begins")]
     public static partial void AuditFileRolledBack(ILogger logger);
 
+    [LoggerMessage(4600, LogLevel.Information,
+        "Maintenance: {Revocations} expired revocations and {Events} old audit events dropped")]
+    public static partial void Maintained(ILogger logger, long revocations, long events);
+
+    [LoggerMessage(4601, LogLevel.Error, "The {Name} maintenance failed: {Fault}")]
+    public static partial void NotMaintained(ILogger logger, string name, string fault);
+
+    [LoggerMessage(4602, LogLevel.Warning, "A threshold is passed: {Sentence}")]
+    public static partial void ThresholdPassed(ILogger logger, string sentence);
+
+    [LoggerMessage(4603, LogLevel.Error, "An alert ({Type}) could not be delivered: {Fault}")]
+    public static partial void AlertFailed(ILogger logger, string type, string fault);
+
     [LoggerMessage(4402, LogLevel.Error,
         "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]
     public static partial void NotPrepared(ILogger logger);

@@ -31,7 +31,7 @@ public sealed class StartTests
         await using var first = await ServerProcess.StartedAsync();
         await using var second = new ServerProcess(("RESCIND_DATA", first.Data));
         Assert.NotEqual(0, await second.RunToEndAsync());
-        Assert.Contains("in use by another process", second.Output, StringComparison.Ordinal);
+        Assert.Contains("end the other process that uses this folder", second.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("\n   at ", second.Output, StringComparison.Ordinal);
         var app = new MobileApp(first.Client);
         Assert.Equal(200, await app.ProfileAsync((await app.RegisterAsync()).Access));

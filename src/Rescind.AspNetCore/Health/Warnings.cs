@@ -31,7 +31,8 @@ internal static class Warnings
         ? 100
         : 100.0 * (status.Checks - status.CatchUps) / status.Checks;
 
-    private static IEnumerable<string> OfNumbers(BlacklistStatus status)
+    /// <summary>The thresholds that are numbers.</summary>
+    public static IEnumerable<string> OfNumbers(BlacklistStatus status)
     {
         if (status.MeanCheckMs >= SlowCheckMs)
         {

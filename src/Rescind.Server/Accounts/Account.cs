@@ -76,5 +76,5 @@ internal sealed class Mark
 
     public required string Name { get; init; }
 
-    public required string Value { get; init; }
+    public required string Value { get; set; }
 }

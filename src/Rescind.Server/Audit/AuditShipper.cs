@@ -18,7 +18,10 @@ internal sealed class AuditShipper(
     private static readonly TimeSpan HeadEvery = TimeSpan.FromHours(1);
 
     private readonly SemaphoreSlim _turn = new(1);
-    private bool _isAway;
+    private volatile bool _isAway;
+
+    /// <summary>Whether the last try found the database away.</summary>
+    public bool IsDatabaseAway => _isAway;
 
     /// <summary>Carries all that waits now.</summary>
     /// <exception cref="Exception">The database is away; see <see cref="FaultHandler.IsDatabaseAway"/>.

@@ -6,9 +6,7 @@ internal static class AbsentFeatures
 {
     private static readonly (string Variable, string Feature)[] Absent =
     [
-        ("MAINTENANCE_DAILY", "scheduled maintenance"),
-        ("MAINTENANCE_HOURLY", "scheduled maintenance"), ("ALERT_WEBHOOK_URL", "alerts"),
-        ("ALERT_WEBHOOK_SECRET", "alerts"), ("MANAGEMENT_PORT", "a management port"),
+        ("MANAGEMENT_PORT", "a management port"),
     ];
 
     public static void Refuse(Variables variables)

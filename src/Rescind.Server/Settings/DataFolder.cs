@@ -44,6 +44,11 @@ internal sealed class DataFolder
 
     public string PathOf(string name) => Path.Combine(_path, name);
 
+    /// <summary>The kind of file system that the folder is on.</summary>
+    public string FileSystem => DriveInfo.GetDrives()
+        .Where(drive => _path.StartsWith(drive.RootDirectory.FullName, StringComparison.Ordinal))
+        .MaxBy(drive => drive.RootDirectory.FullName.Length)?.DriveFormat ?? "an unknown file system";
+
     /// <summary>The path of a file that is there afterwards; made empty, and for this user only.</summary>
     public string MakeFile(string name)
     {

@@ -48,6 +48,9 @@ internal sealed record ServerSettings
     /// <summary>How mail is sent; null: none is.</summary>
     public required MailSettings? Mail { get; init; }
 
+    /// <summary>When the server tidies up, and whom it tells.</summary>
+    public required MaintenanceSettings Maintenance { get; init; }
+
     /// <summary>Makes the audit trail tamper-evident.</summary>
     public required AuditKey AuditKey { get; init; }
 

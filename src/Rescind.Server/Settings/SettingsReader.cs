@@ -53,6 +53,7 @@ internal static class SettingsReader
             Redis = redis,
             Database = database,
             Mail = MailSettings.Read(variables),
+            Maintenance = MaintenanceSettings.Read(variables),
             AuditKey = AuditKeyOf(variables, data),
             AuditKeyIsShared = variables.Secret("AUDIT_KEY") is not null,
             AuditRetention = TimeSpan.FromDays(variables.Number("AUDIT_RETENTION_DAYS", 90, 1, 3650)),

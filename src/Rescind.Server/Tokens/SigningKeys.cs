@@ -15,6 +15,9 @@ namespace Rescind.Server.Tokens;
 internal sealed record SigningKeys(
     SigningCredentials Signing, IReadOnlyList<SecurityKey> Accepted, IReadOnlyList<string> Algorithms)
 {
+    /// <summary>Whether the server drew the key itself, as it does in Development only.</summary>
+    public bool IsOwnMade { get; private init; }
+
     private const int ShortestSecretBytes = 32;
     private const int ShortestRsaBits = 2048;
 
@@ -33,7 +36,10 @@ internal sealed record SigningKeys(
             algorithms.Add("HS256");
         }
         return new SigningKeys(new SigningCredentials(key, algorithm), accepted,
-            [.. algorithms.Distinct(StringComparer.Ordinal)]);
+            [.. algorithms.Distinct(StringComparer.Ordinal)])
+        {
+            IsOwnMade = algorithm == "HS256" && !IsLongEnough(variables.Secret("JWT_SECRET")),
+        };
     }
 
     /// <summary>A key id that follows from the key, so that every node and every restart names it alike, and
@@ -49,9 +55,9 @@ internal sealed record SigningKeys(
         Variables variables, DataFolder data, bool development, List<string> warnings)
     {
         var secret = variables.Secret("JWT_SECRET");
-        if (secret is not null && Encoding.UTF8.GetByteCount(secret) >= ShortestSecretBytes)
+        if (IsLongEnough(secret))
         {
-            return secret;
+            return secret!;
         }
         var wrong = secret is null ? "it is missing" : $"it is shorter than {ShortestSecretBytes} bytes";
         if (!development)
@@ -66,6 +72,9 @@ internal sealed record SigningKeys(
             + "Production does not start like this.");
         return own;
     }
+
+    private static bool IsLongEnough(string? secret) =>
+        secret is not null && Encoding.UTF8.GetByteCount(secret) >= ShortestSecretBytes;
 
     private static string? PreviousSecret(Variables variables)
     {

@@ -94,12 +94,11 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>How far this node's clock is ahead of the log's, negative: behind, as of the last
-    /// read.</summary>
+    /// <summary>How far this node's clock is ahead of the log's; negative: behind.</summary>
     public TimeSpan ClockAhead => TimeSpan.FromTicks(Interlocked.Read(ref _clockAhead));
 
-    /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After one that
-    /// failed, checks stop waiting for a while: an outage must not cost every request its time
+    /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After a read that
+    /// failed, whoever sent it, checks do not wait for a while: an outage must not cost requests their time
     /// limit.</summary>
     public async ValueTask CatchUpAsync(CancellationToken cancel)
     {
@@ -113,8 +112,7 @@ internal sealed class FeedFollower(
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
-            var pause = (long)(options.Freshness.TotalSeconds * clock.TimestampFrequency);
-            Volatile.Write(ref _noWaitUntil, clock.GetTimestamp() + pause);
+            StopWaiting();
             Log.CatchUpFailed(logger, fault.Message);
         }
     }
@@ -163,8 +161,7 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time, so that no step
-    /// holds a writer or the next heartbeat up.</summary>
+    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time.</summary>
     private void ForgetSome()
     {
         var dead = DeadBefore();
@@ -177,6 +174,9 @@ internal sealed class FeedFollower(
 
     /// <summary>The earlier of this node's clock and the log's, in Unix seconds.</summary>
     public long DeadBefore() => Math.Min(clock.GetUtcNow().ToUnixTimeSeconds(), LogTime.ToUnixTimeSeconds());
+
+    private void StopWaiting() => Volatile.Write(ref _noWaitUntil,
+        clock.GetTimestamp() + (long)(options.Freshness.TotalSeconds * clock.TimestampFrequency));
 
     private async Task ReadAndApplyAsync(CancellationToken cancel)
     {
@@ -202,6 +202,7 @@ internal sealed class FeedFollower(
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
             Volatile.Write(ref _isBehind, false);
+            StopWaiting();
             if (Fault is null)
             {
                 Log.FeedStopped(logger, fault.Message);

@@ -131,6 +131,23 @@ public sealed class FeedFollowerTests
     }
 
     [Fact]
+    public async Task A_heartbeat_that_failed_spares_checks_their_wait()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Fault = new IOException("away");
+        await Assert.ThrowsAsync<IOException>(() => world.Blacklist.Feed.StepAsync(CancellationToken.None));
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        await Assert.ThrowsAsync<IOException>(() => world.Blacklist.Feed.StepAsync(CancellationToken.None));
+        world.Log.Fault = null;
+        world.Log.Gate = new TaskCompletionSource().Task;
+
+        var check = world.Blacklist.CheckAsync(world.Token());
+
+        Assert.True(check.IsCompletedSuccessfully);
+        Assert.Equal(Verdict.Unknown, await check);
+    }
+
+    [Fact]
     public async Task A_log_that_fails_is_absorbed_and_shown()
     {
         var world = await TestWorld.LoadedAsync(shared: true);

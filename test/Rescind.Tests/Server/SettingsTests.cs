@@ -57,6 +57,9 @@ public sealed class SettingsTests : IDisposable
         { "SMTP_URL", "http://127.0.0.1" },
         { "RATE_LIMIT_ENABLED", "perhaps" },
         { "AUDIT_RETENTION_DAYS", "0" },
+        { "AUDIT_KEY", "short" },
+        { "MAINTENANCE_DAILY", "every day" },
+        { "MAINTENANCE_HOURLY", "61 * * * *" },
         { "MANAGEMENT_PORT", "9000" },
     };
 

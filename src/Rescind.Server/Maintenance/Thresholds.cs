@@ -1,0 +1,20 @@
+using Rescind.AspNetCore;
+using Rescind.Server.Audit;
+
+namespace Rescind.Server.Maintenance;
+
+/// <summary>The thresholds of the deployment guide, looked at every hour on each node: a passed one becomes
+/// an audit event, a log line, a metric and an alert.</summary>
+internal sealed class Thresholds(
+    Blacklist blacklist, AuditTrail audit, Alerts alerts, ILogger<Thresholds> logger)
+{
+    public async Task LookAsync()
+    {
+        foreach (var sentence in Warnings.OfNumbers(blacklist.GetStatus()))
+        {
+            Log.ThresholdPassed(logger, sentence);
+            await audit.NoteAsync(new AuditEvent(AuditEvents.BlacklistPerformanceIssue) { Note = sentence });
+            alerts.Post(AuditEvents.BlacklistPerformanceIssue, sentence);
+        }
+    }
+}
