@@ -47,6 +47,7 @@ internal static class AuthServer
         services.TryAddSingleton(TimeProvider.System);
         AddListener(builder, settings);
         AddOperations(builder, settings);
+        Telemetry.Add(builder, settings);
         AddAccounts(services);
         AddTokens(services, settings);
         services.AddSingleton<Revoker>();
@@ -73,6 +74,7 @@ internal static class AuthServer
         {
             app.UseForwardedHeaders();
         }
+        app.Use(app.Services.GetRequiredService<OperatorDoor>().Guard);
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Wordless.AnswerAsync(context.HttpContext));
         app.Use(ResponseHeaders.Add);
@@ -95,9 +97,9 @@ internal static class AuthServer
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
-        if (settings.ListenAt is { } url)
+        if (settings.Urls(builder.Configuration) is { } urls)
         {
-            builder.WebHost.UseUrls(url);
+            builder.WebHost.UseUrls(urls);
         }
         builder.Services.Configure<ForwardedHeadersOptions>(forwarded =>
         {

@@ -30,7 +30,7 @@ internal static class Endpoints
             .WithTags("administration");
         MapAdministration(
             auth.MapGroup("/admin").LimitAdministration().WithTags("administration"), settings);
-        MapOperations(app, settings);
+        MapOperations(app);
     }
 
     private static void MapAccounts(RouteGroupBuilder auth)
@@ -124,19 +124,13 @@ internal static class Endpoints
             .Produces<RevokeUserTokensAnswer>();
     }
 
-    private static void MapOperations(WebApplication app, ServerSettings settings)
+    private static void MapOperations(WebApplication app)
     {
         app.MapGet("/", () => TypedResults.Json(Welcome.Answer)).WithTags("operations");
         app.MapGet("/health/live", () => TypedResults.Json(Liveness.Answer)).WithTags("operations");
         app.MapGet("/health/ready", (Readiness call, HttpContext context) => call.AnswerAsync(context))
             .Produces<HealthBody>().WithTags("operations");
-        if (settings.IsDevelopment)
-        {
-            app.MapOpenApi();
-        }
-        else if (settings.MetricsToken is { } token)
-        {
-            app.MapOpenApi().AddEndpointFilter(new OperatorToken(token).Run);
-        }
+        app.MapOpenApi();
+        app.MapPrometheusScrapingEndpoint();
     }
 }

@@ -12,11 +12,13 @@ namespace Rescind.Server.Operations;
 
 internal sealed class Startup(
     Preparation preparation, AuditSpool audit, Passwords passwords, ServerSettings settings,
-    IServer server, HealthCheckService health, ILogger<Startup> logger, RedisGate? redis = null)
+    IServer server, HealthCheckService health, ServerMetrics metrics, ILogger<Startup> logger,
+    RedisGate? redis = null)
     : IHostedLifecycleService
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
+        metrics.Begin();
         foreach (var warning in settings.Warnings)
         {
             Log.Setting(logger, warning);

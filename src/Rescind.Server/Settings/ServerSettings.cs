@@ -67,6 +67,10 @@ internal sealed record ServerSettings
 
     public required IReadOnlyList<IPNetwork> Proxies { get; init; }
 
+    /// <summary>Where metrics and the API description are, and nothing else; null: nowhere of their own.
+    /// </summary>
+    public required int? ManagementPort { get; init; }
+
     /// <summary>Whether callers have limits; off for load tests.</summary>
     public required bool LimitsRates { get; init; }
 
@@ -75,6 +79,19 @@ internal sealed record ServerSettings
 
     /// <summary>What is allowed but deserves a line in the log at start.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
+
+    /// <summary>All addresses to listen at; null: the host was told, and there is no management
+    /// port.</summary>
+    public string? Urls(IConfiguration configuration)
+    {
+        var first = ListenAt ?? configuration["urls"];
+        if (ManagementPort is not { } port || first is null)
+        {
+            return ListenAt;
+        }
+        var host = Microsoft.AspNetCore.Http.BindingAddress.Parse(first.Split(';')[0]).Host;
+        return $"{first};http://{host}:{port}";
+    }
 
     // A record prints its members; these hold secrets, so this one does not.
     public override string ToString() => $"{nameof(ServerSettings)} of {Node}";

@@ -17,7 +17,6 @@ internal static class SettingsReader
     public static ServerSettings Read(IConfiguration configuration, string environment)
     {
         var variables = new Variables(configuration);
-        AbsentFeatures.Refuse(variables);
         var development = EnvironmentOf(variables, environment);
         var warnings = new List<string>();
         var data = DataFolder.Open(variables.Text("RESCIND_DATA") ?? "data", warnings);
@@ -61,6 +60,7 @@ internal static class SettingsReader
             AdminPassword = password,
             CorsOrigins = Origins(variables),
             Proxies = Proxies(variables),
+            ManagementPort = ManagementPort(variables, configuration),
             LimitsRates = variables.Word("RATE_LIMIT_ENABLED", "true", "true", "false") == "true",
             MetricsToken = variables.Secret("METRICS_TOKEN"),
             Warnings = warnings,
@@ -116,6 +116,24 @@ internal static class SettingsReader
             : throw new StartRefusedException(
                 "ACCESS_TOKEN_EXPIRE_MINUTES", "access tokens would outlive the longest token lifetime",
                 $"write at most {(int)longest.TotalMinutes}, or raise LONGEST_TOKEN_LIFETIME_DAYS");
+    }
+
+    private static int? ManagementPort(Variables variables, IConfiguration configuration)
+    {
+        const string Name = "MANAGEMENT_PORT";
+        if (variables.Text(Name) is null)
+        {
+            return null;
+        }
+        var port = variables.Number(Name, 9090, 1, 65_535);
+        if (ListenAt(variables, configuration) is null && variables.Text("urls") is null)
+        {
+            throw new StartRefusedException(
+                Name, "the other addresses are not in PORT or ASPNETCORE_URLS", "set one of these");
+        }
+        return port != variables.Number("PORT", 8080, 0, 65_535)
+            ? port
+            : throw new StartRefusedException(Name, "it is the port of the server", "write another");
     }
 
     private static string Node(Variables variables)

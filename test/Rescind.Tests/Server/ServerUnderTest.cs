@@ -94,7 +94,7 @@ public class ServerUnderTest : IAsyncLifetime
         _app.MapAuthServer();
         await _app.StartAsync();
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
-        Address = new Uri(addresses.Addresses.Single());
+        Address = new Uri(addresses.Addresses.First());
         Http.Dispose();
         Http = new HttpClient(
             new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = Address };

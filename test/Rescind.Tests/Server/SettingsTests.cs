@@ -60,7 +60,6 @@ public sealed class SettingsTests : IDisposable
         { "AUDIT_KEY", "short" },
         { "MAINTENANCE_DAILY", "every day" },
         { "MAINTENANCE_HOURLY", "61 * * * *" },
-        { "MANAGEMENT_PORT", "9000" },
     };
 
     [Theory]
