@@ -43,6 +43,18 @@ internal sealed class MobileApp(HttpClient client)
     public async Task<int> RefreshAsync(string refreshToken) =>
         (await SendAsync(HttpMethod.Post, "/api/auth/refresh-token", null, new { refresh_token = refreshToken })).Status;
 
+    /// <summary>The access token of a session as it will be when its time is over.</summary>
+    public static string Expired(Session session)
+    {
+        var now = DateTimeOffset.UtcNow;
+        return Signed(new Dictionary<string, object>
+        {
+            ["iss"] = "rescind", ["aud"] = "rescind", ["sub"] = session.UserId, ["jti"] = new JsonWebToken(session.Access).Id,
+            ["sid"] = new JsonWebToken(session.Access).GetPayloadValue<string>("sid"), ["token_type"] = "access_token",
+            ["iat"] = now.AddHours(-1).ToUnixTimeSeconds(), ["exp"] = now.AddMinutes(-30).ToUnixTimeSeconds(),
+        });
+    }
+
     /// <summary>A token made elsewhere with the same key; the server has never seen it.</summary>
     public static string Minted(string subject, string? tokenId)
     {
@@ -56,6 +68,11 @@ internal sealed class MobileApp(HttpClient client)
         {
             claims["jti"] = tokenId;
         }
+        return Signed(claims);
+    }
+
+    private static string Signed(Dictionary<string, object> claims)
+    {
         var key = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(ServerProcess.Secret));
         return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(
             JsonSerializer.Serialize(claims), new SigningCredentials(key, SecurityAlgorithms.HmacSha256));

@@ -3,6 +3,7 @@
 // that address first would become administrator.
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
 using Rescind.Server.Database;
 using Rescind.Server.Settings;
 
@@ -53,19 +54,27 @@ internal sealed class FirstAdministrator(
         account.IsAdmin = true;
         account.PasswordHash = await passwords.HashAsync(account, password, cancel)
             ?? throw new InvalidOperationException("Nothing else hashes before the server has started.");
-        return await store.WriteAsync(
-            async db =>
-            {
-                var isTaken = await db.Accounts.AnyAsync(
-                    row => row.NormalizedEmail == account.NormalizedEmail, cancel);
-                if (!isTaken)
-                {
-                    db.Accounts.Add(account);
-                    db.Marks.Add(new Mark { Name = Mark.FirstAdministrator, Value = account.Id });
-                    await db.SaveChangesAsync(cancel);
-                }
-                return !isTaken;
-            },
-            cancel);
+        try
+        {
+            return await store.WriteAsync(db => AddAsync(db, account, cancel), cancel);
+        }
+        catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))
+        {
+            // Another node that starts at the same moment has made it.
+            return true;
+        }
+    }
+
+    private static async Task<bool> AddAsync(AccountsDb db, Account account, CancellationToken cancel)
+    {
+        var isTaken = await db.Accounts.AnyAsync(
+            row => row.NormalizedEmail == account.NormalizedEmail, cancel);
+        if (!isTaken)
+        {
+            db.Accounts.Add(account);
+            db.Marks.Add(new Mark { Name = Mark.FirstAdministrator, Value = account.Id });
+            await db.SaveChangesAsync(cancel);
+        }
+        return !isTaken;
     }
 }
