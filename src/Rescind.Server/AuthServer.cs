@@ -58,6 +58,7 @@ internal static class AuthServer
         services.AddSingleton<RevokeTokenById>();
         services.AddSingleton<SecurityIncident>();
         services.AddSingleton<Users>();
+        services.AddSingleton<ImportUsers>();
         services.AddSingleton<BlacklistedTokens>();
         services.AddSingleton<Hits>();
         AddMaintenance(services);
@@ -188,6 +189,7 @@ internal static class AuthServer
     private static void AddTokens(IServiceCollection services, ServerSettings settings)
     {
         services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<OlderTokens>();
         services.AddSingleton<OwnTokens>();
         services.AddSingleton<ValidateToken>();
 

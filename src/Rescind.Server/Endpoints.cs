@@ -101,6 +101,10 @@ internal static class Endpoints
             (string user_id, BlacklistedTokens call, HttpContext context) =>
                 call.AnswerAsync(user_id, context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<BlacklistedTokensAnswer>();
+        admin.MapPost("/import-users",
+            (ImportUsers call, JsonBody<ImportUsersBody> body, HttpContext context) =>
+                call.AnswerAsync(body.Value, context))
+            .RequireAuthorization(Caller.AdminPolicy).Produces<ImportUsersAnswer>();
         MapUsers(admin.MapGroup("/users").RequireAuthorization(Caller.AdminPolicy));
         admin.MapGet("/audit", (ListAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<ListAuditAnswer>();

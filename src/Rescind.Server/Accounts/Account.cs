@@ -17,6 +17,10 @@ internal sealed class Account
 
     public bool IsAdmin { get; set; }
 
+    /// <summary>The version of the user's tokens in the service that it was imported from; null: it was
+    /// not.</summary>
+    public int? TokenVersion { get; init; }
+
     /// <summary>When an administrator locked the account out; null: it may log in.</summary>
     public DateTime? DisabledAt { get; set; }
 

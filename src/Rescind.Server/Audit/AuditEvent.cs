@@ -60,6 +60,7 @@ internal static class AuditEvents
     public const string PasswordChanged = "password_changed";
     public const string AccountDeleted = "account_deleted";
     public const string AccountChanged = "account_changed";
+    public const string UsersImported = "users_imported";
     public const string BlacklistCleanup = "blacklist_cleanup";
     public const string BlacklistPerformanceIssue = "blacklist_performance_issue";
     public const string StoreUnavailable = "store_unavailable";

@@ -24,7 +24,16 @@ internal sealed class Rotation(
     public async Task<Opening> RefreshAsync(OwnToken token, Device device)
     {
         // Not cancelled with the request: a rotation that has begun is carried through.
-        var opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
+        Opening opening;
+        try
+        {
+            opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
+        }
+        catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))
+        {
+            // Somebody adopted the same token at the same moment; now its session is there.
+            opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
+        }
         return opening.Refusal == Refusals.Replayed ? await EndReplayedAsync(token) : opening;
     }
 
@@ -36,6 +45,13 @@ internal sealed class Rotation(
                 .SingleOrDefaultAsync(row => row.Id == token.Facts.Session && row.AccountId == token.Subject);
             var account = session is null ? null : await db.Accounts.AsNoTracking()
                 .SingleOrDefaultAsync(row => row.Id == token.Subject);
+            if (session is null && OlderTokens.IsAdopted(token.Facts.Session) && attempt == 0
+                && await db.Accounts.AnyAsync(row => row.Id == token.Subject)
+                && blacklist.Check(token.Facts) != Verdict.Revoked)
+            {
+                await AdoptAsync(db, token);
+                continue;
+            }
             if (session is null || account is null)
             {
                 return Opening.Refused(Refusals.Invalid);
@@ -58,6 +74,24 @@ internal sealed class Rotation(
             }
         }
         return Opening.Refused(Refusals.Busy);
+    }
+
+    /// <summary>Makes the session of a refresh token that the older service issued. Its id follows from the
+    /// token's, so the row is there once, and the token is exchanged or replayed like any other.</summary>
+    private Task<int> AdoptAsync(AccountsDb db, OwnToken token)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        db.Sessions.Add(new Session
+        {
+            Id = token.Facts.Session!,
+            AccountId = token.Subject,
+            CreatedAt = now,
+            LastUsedAt = now,
+            AuthenticatedAt = (token.Facts.IssuedAt ?? clock.GetUtcNow()).UtcDateTime,
+            ExpiresAt = (token.Facts.ExpiresAt ?? clock.GetUtcNow()).UtcDateTime,
+            RefreshId = token.Facts.TokenId,
+        });
+        return db.SaveChangesAsync();
     }
 
     /// <summary>Makes the successor; null when somebody else was faster.</summary>

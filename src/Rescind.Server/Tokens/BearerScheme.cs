@@ -25,6 +25,7 @@ internal static class BearerScheme
         });
         options.Events = new JwtBearerEvents
         {
+            OnTokenValidated = CheckOlderAsync,
             OnChallenge = context =>
             {
                 context.HandleResponse();
@@ -37,6 +38,22 @@ internal static class BearerScheme
             },
             OnForbidden = context => Refusals.Forbidden.ExecuteAsync(context.HttpContext),
         };
+    }
+
+    /// <summary>After the guard: a token of the older service may be of a version that is over.</summary>
+    private static async Task CheckOlderAsync(TokenValidatedContext context)
+    {
+        var older = context.HttpContext.RequestServices.GetRequiredService<OlderTokens>();
+        if (context.SecurityToken is JsonWebToken token
+            && await older.RefusalAsync(token, context.HttpContext.RequestAborted) is { } refusal)
+        {
+            TokenRefusal.Note(
+                context.HttpContext,
+                refusal == Refusals.RevocationUnknown ? TokenRefusal.Unknown
+                    : refusal == Refusals.Revoked ? TokenRefusal.Revoked
+                    : TokenRefusal.Invalid);
+            context.Fail(refusal.Detail);
+        }
     }
 
     /// <summary>Why the caller of this request does not count as logged in.</summary>

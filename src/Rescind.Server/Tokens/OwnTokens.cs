@@ -24,7 +24,8 @@ internal readonly record struct Reading(OwnToken? Token, Refusal? Refusal)
     public bool IsRevoked => Refusal == Refusals.Revoked;
 }
 
-internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, TimeProvider clock)
+internal sealed class OwnTokens(
+    ServerSettings settings, Blacklist blacklist, OlderTokens older, TimeProvider clock)
 {
     private readonly JsonWebTokenHandler _handler = new()
     {
@@ -44,7 +45,7 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
     {
         var rules = kind == TokenKind.Access ? _access : _refresh;
         var reading = await ReadAsync(raw, rules);
-        if (reading.Token is not { } token)
+        if (reading.Refusal is not null || reading.Token is not { } token)
         {
             return reading;
         }
@@ -86,8 +87,13 @@ internal sealed class OwnTokens(ServerSettings settings, Blacklist blacklist, Ti
                 result.Exception is SecurityTokenExpiredException ? Refusals.Expired : Refusals.Invalid);
         }
         var token = (JsonWebToken)result.SecurityToken;
-        return TokenRules.KindOf(token) is { } kind && !string.IsNullOrEmpty(token.Subject)
-            ? new Reading(new OwnToken(kind, FactsReader.Read(token)), null)
-            : new Reading(null, Refusals.Invalid);
+        if (TokenRules.KindOf(token) is not { } kind || string.IsNullOrEmpty(token.Subject))
+        {
+            return new Reading(null, Refusals.Invalid);
+        }
+        var facts = FactsReader.Read(token);
+        return new Reading(
+            new OwnToken(kind, kind == TokenKind.Refresh ? OlderTokens.InSession(facts) : facts),
+            await older.RefusalAsync(token, CancellationToken.None));
     }
 }

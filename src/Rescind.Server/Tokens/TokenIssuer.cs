@@ -54,6 +54,10 @@ internal sealed class TokenIssuer(
             ["nbf"] = now.ToUnixTimeSeconds(),
             ["auth_time"] = (authenticatedAt ?? issuedAt).ToUnixTimeSeconds(),
         };
+        if (account.TokenVersion is { } version)
+        {
+            common[OlderTokens.VersionClaim] = version;
+        }
         var access = new Dictionary<string, object>(common, StringComparer.Ordinal)
         {
             ["jti"] = NewId(),

@@ -59,6 +59,10 @@ namespace Rescind.Server.Database.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("password_hash");
 
+                    b.Property<int?>("TokenVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("token_version");
+
                     b.HasKey("Id");
 
                     b.HasIndex("NormalizedEmail")

@@ -24,6 +24,7 @@ namespace Rescind.Server.Database.Migrations.Postgres
                     normalized_email = table.Column<string>(type: "character varying(254)", maxLength: 254, nullable: false),
                     password_hash = table.Column<string>(type: "text", nullable: false),
                     is_admin = table.Column<bool>(type: "boolean", nullable: false),
+                    token_version = table.Column<int>(type: "integer", nullable: true),
                     disabled_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
                 },

@@ -24,6 +24,12 @@ namespace Rescind.Server.Database.Migrations.Sqlite
                 type: "TEXT",
                 nullable: true);
 
+            migrationBuilder.AddColumn<int>(
+                name: "TokenVersion",
+                table: "accounts",
+                type: "INTEGER",
+                nullable: true);
+
             migrationBuilder.CreateTable(
                 name: "audit_anchors",
                 columns: table => new
@@ -134,6 +140,10 @@ namespace Rescind.Server.Database.Migrations.Sqlite
 
             migrationBuilder.DropColumn(
                 name: "DisabledAt",
+                table: "accounts");
+
+            migrationBuilder.DropColumn(
+                name: "TokenVersion",
                 table: "accounts");
         }
     }

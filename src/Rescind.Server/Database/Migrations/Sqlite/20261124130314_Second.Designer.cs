@@ -11,7 +11,7 @@ using Rescind.Server.Database;
 namespace Rescind.Server.Database.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteDb))]
-    [Migration("20261124121721_Second")]
+    [Migration("20261124130314_Second")]
     partial class Second
     {
         /// <inheritdoc />
@@ -48,6 +48,9 @@ namespace Rescind.Server.Database.Migrations.Sqlite
                     b.Property<string>("PasswordHash")
                         .IsRequired()
                         .HasColumnType("TEXT");
+
+                    b.Property<int?>("TokenVersion")
+                        .HasColumnType("INTEGER");
 
                     b.HasKey("Id");
 

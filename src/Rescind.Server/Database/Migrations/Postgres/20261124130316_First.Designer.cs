@@ -12,7 +12,7 @@ using Rescind.Server.Database;
 namespace Rescind.Server.Database.Migrations.Postgres
 {
     [DbContext(typeof(PostgresDb))]
-    [Migration("20261124121723_First")]
+    [Migration("20261124130316_First")]
     partial class First
     {
         /// <inheritdoc />
@@ -61,6 +61,10 @@ namespace Rescind.Server.Database.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("password_hash");
+
+                    b.Property<int?>("TokenVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("token_version");
 
                     b.HasKey("Id");
 

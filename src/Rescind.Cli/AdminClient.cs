@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace Rescind.Cli;
+
+/// <summary>The server said no, or could not be asked. The message is one line for people.</summary>
+internal sealed class RefusedException(string message) : Exception(message);
+
+/// <summary>Calls the administration of a server, as an administrator.</summary>
+internal sealed class AdminClient : IDisposable
+{
+    private const int MostWaits = 10;
+    private static readonly JsonSerializerOptions Json =
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private readonly HttpClient _http;
+
+    private AdminClient(string server) => _http = new HttpClient
+    {
+        BaseAddress = Uri.TryCreate(server, UriKind.Absolute, out var address)
+            ? address
+            : throw new RefusedException($"'{server}' is not an address; write https://host."),
+        Timeout = TimeSpan.FromSeconds(100),
+    };
+
+    /// <summary>Logs in, with a password or with a token that is at hand.</summary>
+    /// <exception cref="RefusedException">It does not work.</exception>
+    public static async Task<AdminClient> ConnectAsync(string server, string? email, CancellationToken cancel)
+    {
+        var client = new AdminClient(server);
+        var token = Environment.GetEnvironmentVariable("RESCIND_TOKEN");
+        if (email is not null)
+        {
+            var password = Environment.GetEnvironmentVariable("RESCIND_PASSWORD")
+                ?? throw new RefusedException("RESCIND_PASSWORD is missing: the administrator's password.");
+            var answer = await client.SendAsync(
+                HttpMethod.Post, "/api/auth/login", new { email, password }, cancel);
+            token = answer.GetProperty("access_token").GetString();
+        }
+        client._http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", token ?? throw new RefusedException("Who are you? Set --email, or RESCIND_TOKEN."));
+        return client;
+    }
+
+    /// <summary>Sends a call; waits as long as the server asks for when it limits callers.</summary>
+    /// <exception cref="RefusedException">The answer is not a good one.</exception>
+    public async Task<JsonElement> SendAsync(
+        HttpMethod method, string path, object? body, CancellationToken cancel)
+    {
+        for (var waits = 0; ; waits++)
+        {
+            using var request = new HttpRequestMessage(method, path);
+            request.Content = body is null ? null : JsonContent.Create(body, options: Json);
+            using var answer = await TrySendAsync(request, cancel);
+            if (answer.StatusCode == HttpStatusCode.TooManyRequests && waits < MostWaits
+                && answer.Headers.RetryAfter?.Delta is { } wait)
+            {
+                await Task.Delay(wait, cancel);
+                continue;
+            }
+            var json = await ReadAsync(answer, cancel);
+            return answer.IsSuccessStatusCode
+                ? json
+                : throw new RefusedException($"{path} answered {(int)answer.StatusCode}: {DetailOf(json)}");
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<HttpResponseMessage> TrySendAsync(HttpRequestMessage request, CancellationToken cancel)
+    {
+        try
+        {
+            return await _http.SendAsync(request, cancel);
+        }
+        catch (HttpRequestException fault)
+        {
+            throw new RefusedException($"{_http.BaseAddress} cannot be reached: {fault.Message}");
+        }
+    }
+
+    private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, CancellationToken cancel)
+    {
+        try
+        {
+            return JsonElement.Parse(await answer.Content.ReadAsStringAsync(cancel));
+        }
+        catch (JsonException)
+        {
+            throw new RefusedException(
+                $"The answer ({(int)answer.StatusCode}) is not that of a Rescind server.");
+        }
+    }
+
+    private static string DetailOf(JsonElement problem) =>
+        problem.TryGetProperty("detail", out var detail) ? detail.GetString() ?? "" : "no reason given";
+}

@@ -1,0 +1,127 @@
+using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
+using Rescind.Server.Audit;
+using Rescind.Server.Database;
+
+namespace Rescind.Server.Accounts;
+
+/// <summary>A user of the service that this one replaces.</summary>
+internal sealed class ImportedUser
+{
+    public string? Id { get; init; }
+
+    public string? Email { get; init; }
+
+    /// <summary>bcrypt.</summary>
+    public string? PasswordHash { get; init; }
+
+    public bool? IsAdmin { get; init; }
+
+    /// <summary>Tokens of lower versions are refused.</summary>
+    public int? TokenVersion { get; init; }
+}
+
+/// <summary>The body of <see cref="ImportUsers"/>.</summary>
+internal sealed class ImportUsersBody
+{
+    public IReadOnlyList<ImportedUser>? Users { get; init; }
+}
+
+/// <summary>A user that was not taken over.</summary>
+internal sealed record RejectedUser(int Index, string Reason);
+
+/// <summary>The answer of <see cref="ImportUsers"/>.</summary>
+internal sealed record ImportUsersAnswer : Answer
+{
+    public required int Imported { get; init; }
+
+    /// <summary>Users whose id is there already; they are left as they are.</summary>
+    public required int Known { get; init; }
+
+    public required IReadOnlyList<RejectedUser> Rejected { get; init; }
+}
+
+/// <summary><c>POST /api/auth/admin/import-users</c>: takes over users with their password hashes. The good
+/// ones are taken when some are bad; sending the same again changes nothing.</summary>
+internal sealed class ImportUsers(AccountStore store, TimeProvider clock)
+{
+    private const int Most = 1_000;
+    private const int LongestId = 64;
+
+    public async Task<IResult> AnswerAsync(ImportUsersBody body, HttpContext context)
+    {
+        if (body.Users is not { Count: > 0 and <= Most } users)
+        {
+            return Refusals.Invalidated("users", $"users must have 1 to {Most} users.");
+        }
+        var rejected = new List<RejectedUser>();
+        var (imported, known) = (0, 0);
+        await store.WriteAsync(
+            async db =>
+            {
+                (imported, known) = (0, 0);
+                rejected.Clear();
+                foreach (var (index, user) in users.Index())
+                {
+                    if (await WrongWithAsync(db, user) is { } reason)
+                    {
+                        rejected.Add(new RejectedUser(index, reason));
+                    }
+                    else if (await db.Accounts.AnyAsync(row => row.Id == user.Id))
+                    {
+                        known++;
+                    }
+                    else
+                    {
+                        db.Accounts.Add(AccountOf(user));
+                        await db.SaveChangesAsync();
+                        imported++;
+                    }
+                }
+                return imported;
+            },
+            CancellationToken.None);
+        AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
+        {
+            Note = $"{imported} imported, {known} known, {rejected.Count} rejected",
+        });
+        return TypedResults.Json(new ImportUsersAnswer
+        {
+            Message = $"{imported} imported, {known} known, {rejected.Count} rejected.",
+            Imported = imported,
+            Known = known,
+            Rejected = rejected,
+        });
+    }
+
+    private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser user)
+    {
+        if (string.IsNullOrEmpty(user.Id) || user.Id.Length > LongestId)
+        {
+            return $"id must have 1 to {LongestId} characters";
+        }
+        if (Credentials.WrongWithEmail(user.Email?.Trim()) is not null)
+        {
+            return "email is not an address";
+        }
+        if (PasswordFormats.FaultOf(user.PasswordHash ?? "") is { } fault)
+        {
+            return $"password_hash: {fault}";
+        }
+        var normalized = Credentials.Normalize(user.Email!.Trim());
+        return await db.Accounts.AnyAsync(row => row.NormalizedEmail == normalized && row.Id != user.Id)
+            ? "email belongs to another user"
+            : null;
+    }
+
+    private Account AccountOf(ImportedUser user) => new()
+    {
+        Id = user.Id!,
+        Email = user.Email!.Trim(),
+        NormalizedEmail = Credentials.Normalize(user.Email!.Trim()),
+        PasswordHash = user.PasswordHash!,
+        IsAdmin = user.IsAdmin == true,
+        TokenVersion = user.TokenVersion,
+        CreatedAt = clock.GetUtcNow().UtcDateTime,
+    };
+}
