@@ -7,7 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
-string[] debianPackages = ["curl", "postgresql", "python3-aiosmtpd", "redis-server"];
+string[] debianPackages = ["curl", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
 var testLimit = TimeSpan.FromMinutes(14);
 Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
 

@@ -28,19 +28,18 @@ internal sealed class OlderTokens(AccountStore store, Blacklist blacklist) : IDi
         session?.StartsWith(Adopted, StringComparison.Ordinal) == true;
 
     /// <summary>The facts of a refresh token, which in the older service names no session.</summary>
-    public static TokenFacts InSession(TokenFacts refresh) => refresh.Session is not null
-        ? refresh
-        : refresh with { Session = SessionOf(refresh.TokenId) };
+    public static TokenFacts InSession(JsonWebToken token, TokenFacts refresh) => IsOlder(token)
+        ? refresh with { Session = SessionOf(refresh.TokenId) }
+        : refresh;
 
     /// <summary>Why such a token does not count; null: it does, or is none of these.</summary>
     public async ValueTask<Refusal?> RefusalAsync(JsonWebToken token, CancellationToken cancel)
     {
-        if (token.TryGetPayloadValue<object>("sid", out _)
-            || !token.TryGetPayloadValue<object>(VersionClaim, out var claimed))
+        if (!IsOlder(token))
         {
             return null;
         }
-        if (!long.TryParse(claimed?.ToString(), out var version))
+        if (!long.TryParse(token.GetPayloadValue<object>(VersionClaim)?.ToString(), out var version))
         {
             return Refusals.Invalid;
         }
@@ -55,6 +54,10 @@ internal sealed class OlderTokens(AccountStore store, Blacklist blacklist) : IDi
     }
 
     public void Dispose() => _versions.Dispose();
+
+    private static bool IsOlder(JsonWebToken token) =>
+        !token.TryGetPayloadValue<object>("sid", out _)
+        && token.TryGetPayloadValue<object>(VersionClaim, out _);
 
     private static string SessionOf(string tokenId) => Adopted + Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(tokenId)).AsSpan(0, 16));

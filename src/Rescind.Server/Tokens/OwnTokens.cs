@@ -93,7 +93,7 @@ internal sealed class OwnTokens(
         }
         var facts = FactsReader.Read(token);
         return new Reading(
-            new OwnToken(kind, kind == TokenKind.Refresh ? OlderTokens.InSession(facts) : facts),
+            new OwnToken(kind, kind == TokenKind.Refresh ? OlderTokens.InSession(token, facts) : facts),
             await older.RefusalAsync(token, CancellationToken.None));
     }
 }

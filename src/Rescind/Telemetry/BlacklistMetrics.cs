@@ -26,7 +26,11 @@ internal sealed class BlacklistMetrics
             "rescind.revocations", "{revocation}", "Revocations made here, by kind and by how far they got.");
         _lifts = meter.CreateCounter<long>("rescind.lifts", "{lift}", "Revocations lifted here.");
         _revokeTime = meter.CreateHistogram<double>(
-            "rescind.revocation.duration", "s", "Time until a revocation had its receipt.");
+            "rescind.revocation.duration", "s", "Time until a revocation had its receipt.", tags: null,
+            new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 2, 5],
+            });
         meter.CreateObservableCounter(
             "rescind.checks",
             () => new Measurement<long>[]
@@ -37,6 +41,12 @@ internal sealed class BlacklistMetrics
             },
             "{check}",
             "Checks, by verdict.");
+        meter.CreateObservableGauge(
+            "rescind.check.duration.mean", () => tally.MeanMs() / 1000, "s",
+            "Mean time of a check since the start, from samples.");
+        meter.CreateObservableGauge(
+            "rescind.check.duration.p99", () => tally.P99Ms() / 1000, "s",
+            "Time that 99 of 100 checks do not exceed, from samples.");
         meter.CreateObservableCounter(
             "rescind.check.catchups", () => tally.CatchUps, "{check}",
             "Checks that had to ask the log first.");

@@ -42,6 +42,8 @@ public sealed class BlacklistMetricsTests
             new SortedDictionary<string, double>(StringComparer.Ordinal)
             {
                 ["rescind.check.catchups"] = 1,
+                ["rescind.check.duration.mean"] = 1,
+                ["rescind.check.duration.p99"] = 1,
                 ["rescind.checks verdict=accepted"] = 1,
                 ["rescind.checks verdict=revoked"] = 1,
                 ["rescind.checks verdict=unknown"] = 1,
