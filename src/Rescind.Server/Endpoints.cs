@@ -111,7 +111,7 @@ internal static class Endpoints
         admin.MapGet("/audit/verify", (VerifyAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<VerifyAuditAnswer>();
         admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)
-            .AddEndpointFilter(AuditFilter.ForgetFaults);
+            .AddEndpointFilter(AuditFilter.Complete);
     }
 
     private static void MapUsers(RouteGroupBuilder users)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Rescind.Tests.Server;
 
 namespace Rescind.EndToEnd;
 
@@ -116,6 +117,8 @@ internal sealed class ServerProcess : IAsyncDisposable
             await KillAsync();
         }
         _process?.Dispose();
+        Secrets.AreNotIn(
+            Output.Split('\n'), Secret, AdminPassword, MobileApp.Password, PostgresServer.Password);
         Client.Dispose();
         Directory.Delete(Folder, recursive: true);
     }

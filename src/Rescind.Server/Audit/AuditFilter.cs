@@ -33,15 +33,20 @@ internal sealed class AuditFilter(AuditTrail trail)
         }
     }
 
-    /// <summary>For the library's endpoints: a call that ended as a fault of the store revoked
-    /// nothing.</summary>
-    public static async ValueTask<object?> ForgetFaults(
+    /// <summary>For the library's endpoints: a call that ended as a fault of the store revoked nothing; a
+    /// cleanup by hand is an event.</summary>
+    public static async ValueTask<object?> Complete(
         EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
-        var answer = await next(context);
-        if (answer is IStatusCodeHttpResult { StatusCode: >= 500 })
+        var (http, answer) = (context.HttpContext, await next(context));
+        var status = (answer as IStatusCodeHttpResult)?.StatusCode ?? StatusCodes.Status200OK;
+        if (status >= StatusCodes.Status500InternalServerError)
         {
-            AuditNotes.Of(context.HttpContext).Forget(0);
+            AuditNotes.Of(http).Forget(0);
+        }
+        else if (http.Request.Path.Value!.EndsWith("/cleanup", StringComparison.OrdinalIgnoreCase))
+        {
+            AuditNotes.Add(http, new AuditEvent(AuditEvents.BlacklistCleanup));
         }
         return answer;
     }

@@ -55,6 +55,9 @@ public class ServerUnderTest : IAsyncLifetime
     /// <summary>Replaces services before the server is built.</summary>
     public Action<IServiceCollection> Replace { get; init; } = static _ => { };
 
+    /// <summary>Of the password hash: few, so that tests are fast.</summary>
+    public int Iterations { get; init; } = 1_000;
+
     public IServiceProvider Services => _app!.Services;
 
     public static async Task<ServerUnderTest> StartAsync(params (string Name, string? Value)[] settings)
@@ -88,7 +91,7 @@ public class ServerUnderTest : IAsyncLifetime
         builder.Services.AddSingleton<TimeProvider>(Clock);
         builder.AddAuthServer();
         builder.Logging.ClearProviders().AddProvider(_log);
-        builder.Services.Configure<PasswordHasherOptions>(hasher => hasher.IterationCount = 1_000);
+        builder.Services.Configure<PasswordHasherOptions>(hasher => hasher.IterationCount = Iterations);
         Replace(builder.Services);
         _app = builder.Build();
         _app.MapAuthServer();
@@ -122,6 +125,7 @@ public class ServerUnderTest : IAsyncLifetime
     {
         await StopAsync();
         Http.Dispose();
+        Secrets.AreNotIn(_log.Lines, Secret, Password, PostgresServer.Password);
         _log.Dispose();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         Directory.Delete(Data, recursive: true);

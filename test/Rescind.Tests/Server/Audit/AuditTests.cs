@@ -59,10 +59,13 @@ public abstract class AuditTests(ServerUnderTest server)
                 },
             }, admin.Access)).IsSuccess();
 
-        var types = (await EventsAsync(admin, $"actor={admin.UserId}&limit=4"))
+        (await server.PostAsync("/api/auth/admin/cleanup", null, admin.Access)).IsSuccess();
+
+        var types = (await EventsAsync(admin, $"actor={admin.UserId}&limit=5"))
             .Select(one => one.GetProperty("event_type").GetString()).Reverse();
 
-        Assert.Equal(["client_tokens_revoked", "revocation_lifted", "key_revoked", "session_revoked"], types);
+        Assert.Equal(
+            ["client_tokens_revoked", "revocation_lifted", "key_revoked", "session_revoked", "blacklist_cleanup"], types);
     }
 
     [Fact]
