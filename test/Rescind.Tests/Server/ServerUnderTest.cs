@@ -155,7 +155,9 @@ public class ServerUnderTest : IAsyncLifetime
         request.Headers.ExpectContinue = body is ByteArrayContent;
         request.Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body));
         using var response = await Http.SendAsync(request);
-        return await Reply.OfAsync(response);
+        var reply = await Reply.OfAsync(response);
+        await ApiContract.CheckAsync(method, path, reply);
+        return reply;
     }
 
     public Task<Reply> GetAsync(string path, string? token = null) =>

@@ -102,6 +102,12 @@ public sealed class StartTests
             {
                 Assert.True(paths.TryGetProperty(path, out _), path);
             }
+            var login = paths.GetProperty("/api/auth/login").GetProperty("post");
+            Assert.Equal(
+                "somebody@example.com", login.GetProperty("requestBody").GetProperty("content")
+                    .GetProperty("application/json").GetProperty("example").GetProperty("email").GetString());
+            Assert.Contains("invalid_credentials", login.GetProperty("responses").GetProperty("401")
+                .GetProperty("description").GetString(), StringComparison.Ordinal);
         }
         await using var closed = await ServerUnderTest.StartAsync();
         (await closed.GetAsync("/openapi/v1.json")).IsRefusal(404, "not_found");
