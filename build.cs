@@ -7,7 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
-string[] debianPackages = ["curl", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
+string[] debianPackages = ["apache2-utils", "curl", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
 var testLimit = TimeSpan.FromMinutes(14);
 Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
 
@@ -17,6 +17,7 @@ return args switch
     ["test", var name] => Test(name),
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
+    ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
 };
@@ -29,6 +30,7 @@ int Usage()
         dotnet run build.cs test <name>   one project, class or test: any part of its name
         dotnet run build.cs soak kill     kill -9 after the answer of a logout, 100 times
         dotnet run build.cs soak fleet    100,000 revocations, refused by every process at the instant of the receipt
+        dotnet run build.cs soak load     60 seconds at the machine's limit against the profile
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         """);
     return 2;

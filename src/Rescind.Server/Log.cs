@@ -106,6 +106,9 @@ internal static partial class Log
     [LoggerMessage(4603, LogLevel.Error, "An alert ({Type}) could not be delivered: {Fault}")]
     public static partial void AlertFailed(ILogger logger, string type, string fault);
 
+    [LoggerMessage(4604, LogLevel.Critical, "{Work} failed unexpectedly and begins again")]
+    public static partial void WorkFailed(ILogger logger, string work, Exception fault);
+
     [LoggerMessage(4402, LogLevel.Error,
         "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]
     public static partial void NotPrepared(ILogger logger);

@@ -4,13 +4,14 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Database;
+using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Audit;
 
 internal sealed class AuditShipper(
     AuditSpool spool, AuditTrail trail, AccountStore store, ServerSettings settings, TimeProvider clock,
-    ILogger<AuditShipper> logger) : BackgroundService
+    ILogger<AuditShipper> logger) : LastingService(clock, logger)
 {
     private const int LargestBatch = 500;
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(250);
@@ -56,18 +57,18 @@ internal sealed class AuditShipper(
         base.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancel)
     {
-        var headDue = clock.GetUtcNow() + HeadEvery;
-        while (!stoppingToken.IsCancellationRequested)
+        var headDue = Clock.GetUtcNow() + HeadEvery;
+        while (!cancel.IsCancellationRequested)
         {
-            if (clock.GetUtcNow() >= headDue)
+            if (Clock.GetUtcNow() >= headDue)
             {
                 Log.AuditHead(logger, spool.Chain, spool.Number, spool.Head);
                 headDue += HeadEvery;
             }
             await trail.KeepCountsAsync(all: false);
-            await Task.Delay(await TryShipAsync(stoppingToken) ? Every : Retry, clock, stoppingToken)
+            await Task.Delay(await TryShipAsync(cancel) ? Every : Retry, Clock, cancel)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await trail.KeepCountsAsync(all: true);

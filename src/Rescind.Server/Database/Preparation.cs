@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
+using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Database;
@@ -8,7 +9,8 @@ namespace Rescind.Server.Database;
 /// as it is back. Until then what needs the database answers 503.</summary>
 internal sealed class Preparation(
     IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, ServerSettings settings,
-    TimeProvider clock, ILogger<Preparation> logger) : BackgroundService
+    TimeProvider clock, ILogger<Preparation> logger)
+    : LastingService(clock, logger)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
 
@@ -34,14 +36,14 @@ internal sealed class Preparation(
         IsDone = true;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancel)
     {
         while (!IsDone)
         {
-            await Task.Delay(Retry, clock, stoppingToken);
+            await Task.Delay(Retry, Clock, cancel);
             try
             {
-                await TryAsync(stoppingToken);
+                await TryAsync(cancel);
             }
             catch (Exception fault) when (
                 fault is StartRefusedException || Answers.FaultHandler.IsDatabaseAway(fault))

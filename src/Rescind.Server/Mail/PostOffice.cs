@@ -6,12 +6,14 @@ using MailKit;
 using MailKit.Net.Smtp;
 using MailKit.Security;
 using MimeKit;
+using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Mail;
 
 internal sealed class PostOffice(
-    ServerSettings settings, TimeProvider clock, ILogger<PostOffice> logger) : BackgroundService
+    ServerSettings settings, TimeProvider clock, ILogger<PostOffice> logger)
+    : LastingService(clock, logger)
 {
     private const int Most = 1_000;
     private const int MostTries = 4;
@@ -27,15 +29,15 @@ internal sealed class PostOffice(
     /// <returns>False when too many wait.</returns>
     public bool TryOrder(Func<Task<MimeMessage?>> write) => _orders.Writer.TryWrite(write);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancel)
     {
-        await foreach (var write in _orders.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var write in _orders.Reader.ReadAllAsync(cancel))
         {
             try
             {
                 if (await write() is { } message)
                 {
-                    await SendAsync(message, stoppingToken);
+                    await SendAsync(message, cancel);
                 }
             }
             catch (Exception fault) when (Answers.FaultHandler.IsDatabaseAway(fault))
@@ -64,7 +66,7 @@ internal sealed class PostOffice(
                     Log.MailNotSent(logger, fault.GetType().Name);
                     return;
                 }
-                await Task.Delay(FirstRetry * Math.Pow(3, attempt - 1), clock, cancel);
+                await Task.Delay(FirstRetry * Math.Pow(3, attempt - 1), Clock, cancel);
             }
         }
     }

@@ -5,11 +5,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
+using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Maintenance;
 
-internal sealed class Alerts : BackgroundService
+internal sealed class Alerts : LastingService
 {
     private const int Most = 100;
     private const int MostTries = 6;
@@ -29,7 +30,8 @@ internal sealed class Alerts : BackgroundService
     private long _posted;
     private long _failed;
 
-    public Alerts(ServerSettings settings, TimeProvider clock, ILogger<Alerts> logger) =>
+    public Alerts(ServerSettings settings, TimeProvider clock, ILogger<Alerts> logger)
+        : base(clock, logger) =>
         (_settings, _clock, _logger) = (settings, clock, logger);
 
     /// <summary>How many were delivered, and how many could not be.</summary>
@@ -68,11 +70,11 @@ internal sealed class Alerts : BackgroundService
         base.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancel)
     {
-        await foreach (var body in _waiting.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var body in _waiting.Reader.ReadAllAsync(cancel))
         {
-            await DeliverAsync(body, stoppingToken);
+            await DeliverAsync(body, cancel);
         }
     }
 

@@ -9,6 +9,7 @@ using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
+using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Maintenance;
@@ -16,7 +17,7 @@ namespace Rescind.Server.Maintenance;
 internal sealed class Schedule(
     AccountStore store, AuditRetention retention, Thresholds thresholds, Blacklist blacklist,
     AuditTrail audit, ServerSettings settings, TimeProvider clock, ILogger<Schedule> logger)
-    : BackgroundService
+    : LastingService(clock, logger)
 {
     private DateTime? _lastRun;
 
@@ -38,7 +39,7 @@ internal sealed class Schedule(
     /// <summary>What has expired. One node does it.</summary>
     public Task<int> ForgetExpiredAsync()
     {
-        var now = clock.GetUtcNow().UtcDateTime;
+        var now = Clock.GetUtcNow().UtcDateTime;
         return store.WriteAsync(
             async db => await db.Sessions.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync()
                 + await db.PasswordResets.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(),
@@ -62,16 +63,16 @@ internal sealed class Schedule(
         },
         CancellationToken.None);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+    protected override Task RunAsync(CancellationToken cancel) => Task.WhenAll(
         FollowAsync(
-            "daily", settings.Maintenance.Daily, () => DailyAsync(stoppingToken), null, stoppingToken),
+            "daily", settings.Maintenance.Daily, () => DailyAsync(cancel), null, cancel),
         FollowAsync(
-            "hourly", settings.Maintenance.Hourly, ForgetExpiredAsync, thresholds.LookAsync, stoppingToken));
+            "hourly", settings.Maintenance.Hourly, ForgetExpiredAsync, thresholds.LookAsync, cancel));
 
     private async Task FollowAsync(
         string name, CronExpression due, Func<Task> once, Func<Task>? each, CancellationToken cancel)
     {
-        while (due.GetNextOccurrence(clock.GetUtcNow(), TimeZoneInfo.Utc) is { } next)
+        while (due.GetNextOccurrence(Clock.GetUtcNow(), TimeZoneInfo.Utc) is { } next)
         {
             await UntilAsync(next, cancel);
             try
@@ -81,11 +82,11 @@ internal sealed class Schedule(
                 {
                     await once();
                 }
-                _lastRun = clock.GetUtcNow().UtcDateTime;
+                _lastRun = Clock.GetUtcNow().UtcDateTime;
             }
-            catch (Exception fault) when (
-                FaultHandler.IsDatabaseAway(fault) || fault is IOException or DbUpdateException)
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
+                // Whatever it is: the next occurrence tries again.
                 Log.NotMaintained(logger, name, fault.GetBaseException().Message);
             }
         }
@@ -95,9 +96,9 @@ internal sealed class Schedule(
     private async Task UntilAsync(DateTimeOffset time, CancellationToken cancel)
     {
         var piece = TimeSpan.FromSeconds(5);
-        while (time - clock.GetUtcNow() is { Ticks: > 0 } left)
+        while (time - Clock.GetUtcNow() is { Ticks: > 0 } left)
         {
-            await Task.Delay(left < piece ? left : piece, clock, cancel);
+            await Task.Delay(left < piece ? left : piece, Clock, cancel);
         }
     }
 }

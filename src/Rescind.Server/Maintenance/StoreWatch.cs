@@ -1,19 +1,20 @@
 using Rescind.Server.Audit;
+using Rescind.Server.Operations;
 
 namespace Rescind.Server.Maintenance;
 
 /// <summary>Notes when a store that the server needs goes away, and when it is back: once each.</summary>
 internal sealed class StoreWatch(
-    Blacklist blacklist, AuditShipper shipper, AuditTrail audit, Alerts alerts, TimeProvider clock)
-    : BackgroundService
+    Blacklist blacklist, AuditShipper shipper, AuditTrail audit, Alerts alerts, TimeProvider clock,
+    ILogger<StoreWatch> logger) : LastingService(clock, logger)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
     private readonly Dictionary<string, int> _awayFor = new(StringComparer.Ordinal);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancel)
     {
-        using var timer = new PeriodicTimer(Every, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        using var timer = new PeriodicTimer(Every, Clock);
+        while (await timer.WaitForNextTickAsync(cancel))
         {
             var status = blacklist.GetStatus();
             await LookAsync("revocation log", status.Log.Connected == false || !status.Fresh);

@@ -19,7 +19,7 @@ internal static class ApiPages
         """{"email": "somebody@example.com", "password": "correct horse battery"}""";
 
     private const string Rule =
-        """{"target": {"type": "subject", "value": "user_123"}, "reason": "admin_action", "dry_run": false}""";
+        """{"target": {"type": "subject", "value": "user_1"}, "reason": "admin_action", "dry_run": true}""";
 
     private static readonly string[] Paging = ["since", "until", "cursor", "limit"];
 
