@@ -70,6 +70,10 @@ internal static partial class Log
     [LoggerMessage(4303, LogLevel.Warning, "Sessions could not be counted: {Fault}")]
     public static partial void NotCounted(ILogger logger, string fault);
 
+    [LoggerMessage(4304, LogLevel.Debug,
+        "The accounts database is away, so only this node's records are shown: {Fault}")]
+    public static partial void OwnRecordsOnly(ILogger logger, string fault);
+
     [LoggerMessage(4400, LogLevel.Error, "The accounts database is away: {Kind}: {Fault}")]
     public static partial void DatabaseAway(ILogger logger, string kind, string fault);
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Rescind.Server.Records;
 
 namespace Rescind.Server.Audit;
 
@@ -36,6 +37,9 @@ internal sealed record AuditEvent(string EventType)
     public string? Note { get; init; }
 
     public int Count { get; init; } = 1;
+
+    /// <summary>See <see cref="AuditRow.Record"/>.</summary>
+    public RevocationRow? Record { get; init; }
 
     /// <summary>As much of an id as people need to find it.</summary>
     public static string? Short(string? id) =>

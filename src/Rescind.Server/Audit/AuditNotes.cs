@@ -1,3 +1,4 @@
+using Rescind.Server.Records;
 using Rescind.Server.Sessions;
 using Rescind.Server.Tokens;
 
@@ -86,6 +87,7 @@ internal sealed class AuditNotes
         {
             UserId = one.Kind == RuleKind.Subject ? one.Value : null,
             Jti = one.Kind == RuleKind.Token ? one.Value : null,
+            Record = RevocationRow.Of(one),
             Reason = isLift ? one.LiftReason : one.Reason,
             Actor = isLift ? one.LiftedBy : one.Actor,
             Note = one.Kind switch

@@ -1,3 +1,5 @@
+using Rescind.Server.Records;
+
 namespace Rescind.Server.Audit;
 
 /// <summary>An event in the database: what happened, and its place in the chain of the node that saw it.
@@ -45,6 +47,10 @@ internal sealed class AuditRow
 
     /// <summary>HMAC-SHA256 over the hash before it and everything above.</summary>
     public required byte[] Hash { get; init; }
+
+    /// <summary>The record of the revocation that this is the event of, which travels with it into a table of
+    /// its own where nodes share the database; null: none.</summary>
+    public RevocationRow? Record { get; init; }
 }
 
 /// <summary>Where a chain begins after its older events were deleted by retention.</summary>

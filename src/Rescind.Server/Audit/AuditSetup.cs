@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Rescind.Server.Mirror;
 using Rescind.Server.Operations;
+using Rescind.Server.Records;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Audit;
@@ -30,6 +31,10 @@ internal static class AuditSetup
     private static IRevocationRecords RecordsOf(IServiceProvider provider)
     {
         var records = provider.GetRequiredService<SqliteStore>().Records;
+        if (provider.GetRequiredService<ServerSettings>().Database is not null)
+        {
+            records = ActivatorUtilities.CreateInstance<SharedRecords>(provider, records);
+        }
         return provider.GetService<MirrorQueue>() is { } mirror
             ? new MirroredRecords(records, mirror)
             : records;

@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Database;
 using Rescind.Server.Operations;
+using Rescind.Server.Records;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Audit;
@@ -100,7 +101,7 @@ internal sealed class AuditShipper(
     }
 
     /// <returns>False when the database holds other events under these numbers.</returns>
-    private static async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
+    private async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
     {
         var (chain, first) = (rows[0].Chain, rows[0].Number);
         var newest = await db.AuditEvents.AsNoTracking().Where(row => row.Chain == chain)
@@ -113,7 +114,12 @@ internal sealed class AuditShipper(
                 return false;
             }
         }
-        db.AuditEvents.AddRange(rows.Where(row => row.Number > (newest?.Number ?? 0)));
+        var fresh = rows.Where(row => row.Number > (newest?.Number ?? 0)).ToList();
+        db.AuditEvents.AddRange(fresh);
+        if (settings.Database is not null)
+        {
+            await SharedRecords.PutAsync(db, [.. fresh.Select(row => row.Record).OfType<RevocationRow>()]);
+        }
         await db.SaveChangesAsync();
         return true;
     }

@@ -205,14 +205,14 @@ internal sealed class AuditSpool : IAsyncDisposable
         Chain = _chain, Number = number, EventType = one.EventType, UserId = one.UserId, Jti = one.Jti,
         TokenType = one.TokenType, Reason = one.Reason, Actor = one.Actor, ActorType = one.ActorType,
         Ip = one.Ip, UserAgent = one.UserAgent, RequestId = one.RequestId, Note = one.Note,
-        Count = one.Count, Timestamp = time, KeyId = _key.Id, Hash = hash,
+        Count = one.Count, Timestamp = time, KeyId = _key.Id, Hash = hash, Record = one.Record,
     };
 
     private static AuditEvent Like(AuditRow row) => new(row.EventType)
     {
         UserId = row.UserId, Jti = row.Jti, TokenType = row.TokenType, Reason = row.Reason, Actor = row.Actor,
         ActorType = row.ActorType, Ip = row.Ip, UserAgent = row.UserAgent, RequestId = row.RequestId,
-        Note = row.Note, Count = row.Count,
+        Note = row.Note, Count = row.Count, Record = row.Record,
     };
 
     private (string Chain, long Number, byte[] Hash) ReadHead()

@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Rescind.Server.Accounts;
 using Rescind.Server.Audit;
+using Rescind.Server.Records;
 
 namespace Rescind.Server.Database;
 
@@ -21,6 +22,8 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
     public DbSet<AuditRow> AuditEvents => Set<AuditRow>();
 
     public DbSet<AuditAnchor> AuditAnchors => Set<AuditAnchor>();
+
+    public DbSet<RevocationRow> Revocations => Set<RevocationRow>();
 
     public DbSet<Mark> Marks => Set<Mark>();
 
@@ -57,6 +60,13 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
             mark.ToTable("marks");
             mark.HasKey(m => m.Name);
         });
+        modelBuilder.Entity<RevocationRow>(row =>
+        {
+            row.ToTable("revocations");
+            row.Property(r => r.Kind).HasConversion<string>();
+            row.HasIndex(r => new { r.MadeAt, r.Id });
+            row.HasIndex(r => r.Value);
+        });
         AuditTables(modelBuilder);
     }
 
@@ -66,6 +76,7 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
         modelBuilder.Entity<AuditRow>(row =>
         {
             row.ToTable("audit_events");
+            row.Ignore(r => r.Record);
             row.HasKey(r => new { r.Chain, r.Number });
             row.HasIndex(r => new { r.Timestamp, r.Chain, r.Number });
             row.HasIndex(r => new { r.UserId, r.Timestamp });

@@ -19,6 +19,9 @@ internal sealed class Schedule(
     AuditTrail audit, ServerSettings settings, TimeProvider clock, ILogger<Schedule> logger)
     : LastingService(clock, logger)
 {
+    /// <summary>How long records of tokens and sessions are kept; those of cutoffs and keys stay.</summary>
+    private static readonly TimeSpan RecordsOfTokens = TimeSpan.FromDays(400);
+
     private DateTime? _lastRun;
 
     /// <summary>When this node last did its part; null: not since its start.</summary>
@@ -40,9 +43,12 @@ internal sealed class Schedule(
     public Task<int> ForgetExpiredAsync()
     {
         var now = Clock.GetUtcNow().UtcDateTime;
+        var oldest = now - RecordsOfTokens;
         return store.WriteAsync(
             async db => await db.Sessions.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync()
-                + await db.PasswordResets.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync(),
+                + await db.PasswordResets.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync()
+                + await db.Revocations.Where(row => row.MadeAt < oldest
+                    && (row.Kind == RuleKind.Token || row.Kind == RuleKind.Session)).ExecuteDeleteAsync(),
             CancellationToken.None);
     }
 

@@ -36,6 +36,7 @@ public sealed class SharedDatabaseTests
         Assert.Equal(401, await apps[0].RefreshAsync(newest.GetProperty("refresh_token").GetString()!));
 
         var admin = await apps[0].LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+        await RecordsAreSharedAsync(apps, admin);
         await CountsTogetherAsync(apps);
         await MaintainsOnceAsync(apps, admin, begun);
         var (_, verified) = await apps[1].SendAsync(HttpMethod.Get, "/api/auth/admin/audit/verify", admin.Access);
@@ -46,6 +47,38 @@ public sealed class SharedDatabaseTests
     private static ServerProcess Node(RedisServer redis, string url, string name) => new(
         ("REDIS_URL", redis.Url), ("DATABASE_URL", url), ("RESCIND_NODE", name), ("RATE_LIMIT_ENABLED", null),
         ("AUDIT_KEY", "a key that all nodes of the tests share"), ("MAINTENANCE_DAILY", "* * * * *"));
+
+    /// <summary>What one node revoked the other lists, explains and lifts.</summary>
+    private static async Task RecordsAreSharedAsync(MobileApp[] apps, MobileApp.Session admin)
+    {
+        var value = Guid.NewGuid().ToString();
+        var (made, rule) = await apps[0].SendAsync(HttpMethod.Post, "/api/auth/admin/revocations", admin.Access,
+            new { target = new { type = "token", value }, reason = "lost_phone", note = "in a taxi" });
+        Assert.Equal(201, made);
+        var id = rule.GetProperty("id").GetString();
+        var found = default(JsonElement);
+        await Eventually.TrueAsync(async () =>
+        {
+            var (_, list) = await apps[1].SendAsync(
+                HttpMethod.Get, $"/api/auth/admin/revocations?value={value}", admin.Access);
+            found = list.GetProperty("items").EnumerateArray().SingleOrDefault();
+            return found.ValueKind == JsonValueKind.Object;
+        }, "the record arrives");
+        Assert.Equal(("in a taxi", id), (found.GetProperty("note").GetString(), found.GetProperty("id").GetString()));
+        var (_, why) = await apps[1].SendAsync(
+            HttpMethod.Get, $"/api/auth/admin/explain?jti={value}", admin.Access);
+        Assert.Equal(admin.UserId, why.GetProperty("rules")[0].GetProperty("actor").GetString());
+
+        var (lifted, _) = await apps[1].SendAsync(
+            HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", admin.Access, new { reason = "restored" });
+        Assert.Equal(200, lifted);
+        await Eventually.TrueAsync(async () =>
+        {
+            var (_, list) = await apps[1].SendAsync(
+                HttpMethod.Get, $"/api/auth/admin/revocations?value={value}", admin.Access);
+            return list.GetProperty("items")[0].GetProperty("lift_reason").GetString() == "restored";
+        }, "the lift is recorded");
+    }
 
     /// <summary>Five calls a minute, whichever node is asked. A machine that stalls lets a node count for itself for a
     /// second, so another user has another try.</summary>

@@ -92,6 +92,30 @@ namespace Rescind.Server.Database.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "revocations",
+                schema: "rescind",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "text", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    issuer = table.Column<string>(type: "text", nullable: false),
+                    value = table.Column<string>(type: "text", nullable: false),
+                    issued_before = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    expires_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    reason = table.Column<string>(type: "text", nullable: false),
+                    actor = table.Column<string>(type: "text", nullable: false),
+                    note = table.Column<string>(type: "text", nullable: true),
+                    made_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    lifted_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    lifted_by = table.Column<string>(type: "text", nullable: true),
+                    lift_reason = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_revocations", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "password_resets",
                 schema: "rescind",
                 columns: table => new
@@ -173,6 +197,18 @@ namespace Rescind.Server.Database.Migrations.Postgres
                 column: "account_id");
 
             migrationBuilder.CreateIndex(
+                name: "IX_revocations_made_at_id",
+                schema: "rescind",
+                table: "revocations",
+                columns: new[] { "made_at", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_revocations_value",
+                schema: "rescind",
+                table: "revocations",
+                column: "value");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_sessions_account_id_ended_at",
                 schema: "rescind",
                 table: "sessions",
@@ -202,6 +238,10 @@ namespace Rescind.Server.Database.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "password_resets",
+                schema: "rescind");
+
+            migrationBuilder.DropTable(
+                name: "revocations",
                 schema: "rescind");
 
             migrationBuilder.DropTable(

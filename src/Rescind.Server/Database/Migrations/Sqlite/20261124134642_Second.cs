@@ -92,6 +92,29 @@ namespace Rescind.Server.Database.Migrations.Sqlite
                         onDelete: ReferentialAction.Cascade);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "revocations",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", nullable: false),
+                    Kind = table.Column<string>(type: "TEXT", nullable: false),
+                    Issuer = table.Column<string>(type: "TEXT", nullable: false),
+                    Value = table.Column<string>(type: "TEXT", nullable: false),
+                    IssuedBefore = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    ExpiresAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    Reason = table.Column<string>(type: "TEXT", nullable: false),
+                    Actor = table.Column<string>(type: "TEXT", nullable: false),
+                    Note = table.Column<string>(type: "TEXT", nullable: true),
+                    MadeAt = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    LiftedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    LiftedBy = table.Column<string>(type: "TEXT", nullable: true),
+                    LiftReason = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_revocations", x => x.Id);
+                });
+
             migrationBuilder.CreateIndex(
                 name: "IX_sessions_ExpiresAt",
                 table: "sessions",
@@ -116,6 +139,16 @@ namespace Rescind.Server.Database.Migrations.Sqlite
                 name: "IX_password_resets_AccountId",
                 table: "password_resets",
                 column: "AccountId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_revocations_MadeAt_Id",
+                table: "revocations",
+                columns: new[] { "MadeAt", "Id" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_revocations_Value",
+                table: "revocations",
+                column: "Value");
         }
 
         /// <inheritdoc />
@@ -129,6 +162,9 @@ namespace Rescind.Server.Database.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "password_resets");
+
+            migrationBuilder.DropTable(
+                name: "revocations");
 
             migrationBuilder.DropIndex(
                 name: "IX_sessions_ExpiresAt",
