@@ -132,7 +132,8 @@ public sealed class Blacklist
         _revoking.CheckBatch(revocations, _clock.GetUtcNow(), _index.Count);
         var started = _clock.GetTimestamp();
         await (revocations.Any(Revoking.HasCutoff) ? _feed.ReadNewestAsync(cancel) : ValueTask.CompletedTask);
-        var (now, logTime) = (_clock.GetUtcNow(), _feed.LogTime);
+        var now = _clock.GetUtcNow();
+        var logTime = _feed.Lease?.CutoffTime(_clock) ?? now;
         var completed = revocations.Select(one => _revoking.Complete(
             one, now, logTime, _index.LatestCutoffBefore(one), DrawTag())).ToArray();
         var entries = completed.Select(one => _revoking.Entry(one, now > logTime ? now : logTime)).ToArray();

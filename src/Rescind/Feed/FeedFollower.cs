@@ -63,8 +63,7 @@ internal sealed class FeedFollower(
     public bool IsFresh => Lease?.Covers(clock) ?? false;
 
     /// <summary>The log's clock now, as far as this node can tell.</summary>
-    public DateTimeOffset LogTime =>
-        Lease is { } lease ? lease.LogTime + clock.GetElapsedTime(lease.Sent.Timestamp) : clock.GetUtcNow();
+    public DateTimeOffset LogTime => Lease?.LogTimeNow(clock) ?? clock.GetUtcNow();
 
     /// <summary>Reads to the end of the log, once.</summary>
     /// <exception cref="IOException">The log cannot be read.</exception>
@@ -95,7 +94,8 @@ internal sealed class FeedFollower(
     }
 
     /// <summary>How far this node's clock is ahead of the log's; negative: behind.</summary>
-    public TimeSpan ClockAhead => TimeSpan.FromTicks(Interlocked.Read(ref _clockAhead));
+    public TimeSpan ClockAhead =>
+        TimeSpan.FromTicks(Interlocked.Read(ref _clockAhead)) + (Lease?.Stepped(clock) ?? TimeSpan.Zero);
 
     /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After a read that
     /// failed, whoever sent it, checks do not wait for a while: an outage must not cost requests their time

@@ -269,6 +269,20 @@ public sealed class FeedFollowerTests
     }
 
     [Fact]
+    public async Task A_clock_that_was_set_forward_a_moment_ago_issues_nothing_that_a_cutoff_would_miss()
+    {
+        var alone = await TestWorld.LoadedAsync();
+        alone.Clock.StepWall(TimeSpan.FromHours(1));
+        var issued = alone.Token();
+        await alone.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, issued.Subject!));
+        Assert.Equal(Verdict.Revoked, alone.Blacklist.Check(issued));
+
+        var fleet = await TestWorld.LoadedAsync(shared: true);
+        fleet.Clock.StepWall(TimeSpan.FromHours(1));
+        Assert.Equal(DateTimeOffset.MaxValue, fleet.Blacklist.EarliestIssueTime(fleet.Token()));
+    }
+
+    [Fact]
     public async Task The_time_that_a_read_takes_is_no_difference_of_clocks()
     {
         var world = new TestWorld(shared: true);
