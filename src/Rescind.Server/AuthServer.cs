@@ -153,6 +153,7 @@ internal static class AuthServer
         services.Configure<LockoutOptions>(
             lockout => lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(15));
         services.AddSingleton<Passwords>();
+        services.AddSingleton<Strangers>();
         services.AddSingleton<FailedLogins>();
         services.AddSingleton<LoginGate>();
         services.AddSingleton<RateLimits>();

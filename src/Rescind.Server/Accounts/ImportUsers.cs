@@ -43,7 +43,7 @@ internal sealed record ImportUsersAnswer : Answer
 
 /// <summary><c>POST /api/auth/admin/import-users</c>: takes over users with their password hashes. The good
 /// ones are taken when some are bad; sending the same again changes nothing.</summary>
-internal sealed class ImportUsers(AccountStore store, TimeProvider clock)
+internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeProvider clock)
 {
     private const int Most = 1_000;
     private const int LongestId = 64;
@@ -81,6 +81,7 @@ internal sealed class ImportUsers(AccountStore store, TimeProvider clock)
                 return imported;
             },
             CancellationToken.None);
+        await strangers.LearnAsync(CancellationToken.None);
         AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
         {
             Note = $"{imported} imported, {known} known, {rejected.Count} rejected",

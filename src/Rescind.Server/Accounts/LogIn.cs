@@ -7,10 +7,10 @@ using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;
 
-/// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor, as far as
-/// hashing goes, the time of the answer.</summary>
+/// <summary><c>POST /api/auth/login</c>. Whether an account exists changes neither the words nor the time of
+/// the answer.</summary>
 internal sealed class LogIn(
-    AccountStore store, Passwords passwords, LoginGate gate, SessionBook sessions,
+    AccountStore store, Passwords passwords, Strangers strangers, LoginGate gate, SessionBook sessions,
     AuditTrail audit, ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
@@ -29,7 +29,7 @@ internal sealed class LogIn(
         var account = await FindAsync(email, password, cancel);
         await Task.Delay(gate.DelayFor(key), clock, cancel);
         password = password[..Math.Min(password.Length, Credentials.LongestPassword)];
-        switch (await passwords.VerifyAsync(account, password, cancel))
+        switch (await passwords.VerifyAsync(account ?? strangers.For(key), password, cancel))
         {
             case PasswordVerdict.Busy:
                 return Refusals.Busy;

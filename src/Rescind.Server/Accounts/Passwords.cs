@@ -2,8 +2,7 @@
 // of old ones are its business). UserManager is not used: its lockout belongs to the account alone, so that
 // any stranger could lock an owner out, and it reads the account several times for a log-in. What it
 // guarantees: at most 2 hashes a core at a time and 100 waiting, so a flood of log-ins costs a stated refusal
-// and not everybody's latency; a log-in for an account that does not exist costs the same as for one that
-// does.
+// and not everybody's latency.
 using Microsoft.AspNetCore.Identity;
 
 namespace Rescind.Server.Accounts;
@@ -26,13 +25,11 @@ internal sealed class Passwords : IDisposable
     private readonly IPasswordHasher<Account> _hasher;
     private readonly ILogger<Passwords> _logger;
     private readonly SemaphoreSlim _slots = new(2 * Environment.ProcessorCount);
-    private readonly Lazy<Account> _nobody;
     private int _waiting;
 
     public Passwords(IPasswordHasher<Account> hasher, ILogger<Passwords> logger)
     {
         (_hasher, _logger) = (hasher, logger);
-        _nobody = new Lazy<Account>(MakeNobody);
     }
 
     /// <summary>The hash of a password, or null when too many are waiting.</summary>
@@ -40,32 +37,21 @@ internal sealed class Passwords : IDisposable
         InTurnAsync<string?>(() => _hasher.HashPassword(account, password), null, cancel);
 
     /// <summary>Compares a password with an account's.</summary>
-    /// <param name="account">The account; null: there is none, and the time is spent all the same.</param>
+    /// <param name="account">The account, or what <see cref="Strangers"/> has in its place.</param>
     /// <param name="password">The password.</param>
     /// <param name="cancel">Gives up the place in the queue.</param>
-    public Task<PasswordVerdict> VerifyAsync(Account? account, string password, CancellationToken cancel) =>
+    public Task<PasswordVerdict> VerifyAsync(Account account, string password, CancellationToken cancel) =>
         InTurnAsync(() => Verify(account, password), PasswordVerdict.Busy, cancel);
-
-    /// <summary>Makes ready what the first log-in would have to wait for.</summary>
-    public void WarmUp() => _ = _nobody.Value;
 
     public void Dispose() => _slots.Dispose();
 
-    private PasswordVerdict Verify(Account? account, string password)
-    {
-        var against = account ?? _nobody.Value;
-        var result = _hasher.VerifyHashedPassword(against, against.PasswordHash, password);
-        if (account is null)
-        {
-            return PasswordVerdict.Wrong;
-        }
-        return result switch
+    private PasswordVerdict Verify(Account account, string password) =>
+        _hasher.VerifyHashedPassword(account, account.PasswordHash, password) switch
         {
             PasswordVerificationResult.Success => PasswordVerdict.Right,
             PasswordVerificationResult.SuccessRehashNeeded => PasswordVerdict.RightButOld,
             _ => PasswordVerdict.Wrong,
         };
-    }
 
     private async Task<T> InTurnAsync<T>(Func<T> work, T whenFull, CancellationToken cancel)
     {
@@ -97,15 +83,5 @@ internal sealed class Passwords : IDisposable
         {
             _slots.Release();
         }
-    }
-
-    private Account MakeNobody()
-    {
-        var nobody = new Account
-        {
-            Id = "", Email = "", NormalizedEmail = "", PasswordHash = "", CreatedAt = DateTime.UnixEpoch,
-        };
-        nobody.PasswordHash = _hasher.HashPassword(nobody, Guid.NewGuid().ToString());
-        return nobody;
     }
 }

@@ -8,8 +8,8 @@ namespace Rescind.Server.Database;
 /// <summary>Makes the tables and the first administrator, at start or, when PostgreSQL is away then, as soon
 /// as it is back. Until then what needs the database answers 503.</summary>
 internal sealed class Preparation(
-    IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, ServerSettings settings,
-    TimeProvider clock, ILogger<Preparation> logger)
+    IDbContextFactory<AccountsDb> factory, FirstAdministrator administrator, Strangers strangers,
+    ServerSettings settings, TimeProvider clock, ILogger<Preparation> logger)
     : LastingService(clock, logger)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
@@ -33,6 +33,7 @@ internal sealed class Preparation(
             }
         }
         await administrator.MakeAsync(cancel);
+        await strangers.LearnAsync(cancel);
         IsDone = true;
     }
 

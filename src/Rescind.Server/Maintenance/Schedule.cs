@@ -15,8 +15,9 @@ using Rescind.Server.Settings;
 namespace Rescind.Server.Maintenance;
 
 internal sealed class Schedule(
-    AccountStore store, AuditRetention retention, Thresholds thresholds, Blacklist blacklist,
-    AuditTrail audit, ServerSettings settings, TimeProvider clock, ILogger<Schedule> logger)
+    AccountStore store, AuditRetention retention, Thresholds thresholds, Strangers strangers,
+    Blacklist blacklist, AuditTrail audit, ServerSettings settings, TimeProvider clock,
+    ILogger<Schedule> logger)
     : LastingService(clock, logger)
 {
     /// <summary>How long records of tokens and sessions are kept; those of cutoffs and keys stay.</summary>
@@ -73,7 +74,14 @@ internal sealed class Schedule(
         FollowAsync(
             "daily", settings.Maintenance.Daily, () => DailyAsync(cancel), null, cancel),
         FollowAsync(
-            "hourly", settings.Maintenance.Hourly, ForgetExpiredAsync, thresholds.LookAsync, cancel));
+            "hourly", settings.Maintenance.Hourly, ForgetExpiredAsync, () => EachHourAsync(cancel), cancel));
+
+    /// <summary>What every node does.</summary>
+    private async Task EachHourAsync(CancellationToken cancel)
+    {
+        await thresholds.LookAsync();
+        await strangers.LearnAsync(cancel);
+    }
 
     private async Task FollowAsync(
         string name, CronExpression due, Func<Task> once, Func<Task>? each, CancellationToken cancel)

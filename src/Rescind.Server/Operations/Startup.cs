@@ -11,7 +11,7 @@ using Rescind.Server.Settings;
 namespace Rescind.Server.Operations;
 
 internal sealed class Startup(
-    Preparation preparation, AuditSpool audit, Passwords passwords, ServerSettings settings,
+    Preparation preparation, AuditSpool audit, Strangers strangers, ServerSettings settings,
     IServer server, HealthCheckService health, ServerMetrics metrics, ILogger<Startup> logger,
     RedisGate? redis = null)
     : IHostedLifecycleService
@@ -29,7 +29,7 @@ internal sealed class Startup(
         }
         Log.AuditHead(logger, audit.Chain, audit.Number, audit.Head);
         await preparation.TryAsync(cancellationToken);
-        passwords.WarmUp();
+        strangers.WarmUp();
     }
 
     public async Task StartedAsync(CancellationToken cancellationToken)
