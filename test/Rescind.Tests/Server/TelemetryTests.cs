@@ -1,3 +1,9 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
@@ -56,5 +62,38 @@ public sealed class TelemetryTests
         (await server.GetAsync("/metrics")).IsRefusal(404, "not_found");
         (await server.GetAsync("/openapi/v1.json")).IsRefusal(404, "not_found");
         (await server.GetAsync("/api/users/profile")).IsRefusal(401, "token_missing");
+    }
+
+    /// <summary>Metrics and traces are pushed to a collector by the standard variables. The receiver here takes the
+    /// HTTP form of the protocol and looks for the names in it; no collector can be installed on every machine.</summary>
+    [Fact]
+    public async Task The_standard_variables_push_metrics_and_traces()
+    {
+        var received = new ConcurrentDictionary<string, string>();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var receiver = builder.Build();
+        receiver.MapPost("/v1/{signal}", async (string signal, HttpRequest request) =>
+        {
+            Assert.Equal("application/x-protobuf", request.ContentType);
+            using var body = new MemoryStream();
+            await request.Body.CopyToAsync(body);
+            var text = Encoding.Latin1.GetString(body.ToArray());
+            received.AddOrUpdate(signal, text, (_, before) => before + text);
+            return Results.Bytes([], "application/x-protobuf");
+        });
+        await receiver.StartAsync();
+        await using var server = await ServerUnderTest.StartAsync(
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.Urls.First()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "200"), ("OTEL_BSP_SCHEDULE_DELAY", "200"));
+        var user = await server.RegisterAsync();
+        Assert.Equal(200, await server.ProfileStatusAsync(user.Access));
+
+        bool Has(string signal, params string[] names) =>
+            received.TryGetValue(signal, out var text) && names.All(text.Contains);
+        await server.UntilAsync(() => Has("metrics", "rescind.checks", "rescind.audit.recorded", "service.name")
+            && Has("traces", "/api/users/profile", "service.name"));
+        Assert.All(received.Values, text => Assert.DoesNotContain(user.Access, text));
     }
 }
