@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Rescind.Server.Audit;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
 /// <summary>PostgreSQL is away: what needs it says so, everything else goes on, and nothing is lost.</summary>
-public sealed class PostgresOutageTests
+public sealed class PostgresOutageTests(ITestOutputHelper output)
 {
     [Fact]
     public async Task Checks_refusals_and_revocations_go_on_and_audit_events_arrive_afterwards_in_order()
@@ -54,6 +56,59 @@ public sealed class PostgresOutageTests
             events.Json.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("user_id").GetString()));
         var verified = await server.GetAsync("/api/auth/admin/audit/verify", admin.Access);
         Assert.True(verified.Json.GetProperty("intact").GetBoolean(), verified.Text);
+    }
+
+    /// <summary>It holds its connections open and answers nothing, which costs more than being gone: what does not
+    /// need it must not wait for it, and what does is told when its time-outs are over, also when more wait than it has connections.
+    /// </summary>
+    [Fact]
+    public async Task A_frozen_database_delays_only_what_needs_it_and_that_for_seconds()
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", await postgres.NewDatabaseAsync()));
+        var users = new List<Tokens>();
+        for (var i = 0; i < 20; i++)
+        {
+            users.Add(await server.RegisterAsync());
+        }
+
+        await postgres.FreezeAsync();
+        try
+        {
+            var waiting = users.Concat(users).Select(async user =>
+            {
+                var asked = Stopwatch.GetTimestamp();
+                (await server.PostAsync("/api/auth/login", new { email = user.Email, password = ServerUnderTest.Password }))
+                    .IsRefusal(503, "store_unavailable");
+                return Stopwatch.GetElapsedTime(asked);
+            }).ToList();
+            await Task.Delay(100);
+            var longest = TimeSpan.Zero;
+            foreach (var user in users)
+            {
+                var asked = Stopwatch.GetTimestamp();
+                Assert.Equal(200, (await server.GetAsync("/api/auth/token/validate", user.Access)).Status);
+                (await server.PostAsync("/api/auth/logout", null, user.Access)).IsSuccess();
+                Assert.Equal(401, (await server.GetAsync("/api/auth/token/validate", user.Access)).Status);
+                longest = TimeSpan.FromTicks(Math.Max(longest.Ticks, Stopwatch.GetElapsedTime(asked).Ticks));
+            }
+            Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+            var refused = (await Task.WhenAll(waiting)).Max();
+            output.WriteLine(
+                $"Validate, log out, validate: at most {longest.TotalMilliseconds:n0} ms; "
+                + $"40 log-ins at once, refused within {refused.TotalSeconds:n1} s");
+            Assert.InRange(refused, TimeSpan.Zero, TimeSpan.FromSeconds(15));
+        }
+        finally
+        {
+            await postgres.ResumeAsync();
+        }
+
+        await Eventually.TrueAsync(
+            async () => (await server.PostAsync("/api/auth/login", new { email = users[0].Email, password = ServerUnderTest.Password }))
+                .Status == 200, "log-ins work again");
+        Assert.Equal(401, await server.ProfileStatusAsync(users[0].Access));
     }
 
     [Fact]

@@ -85,6 +85,11 @@ public sealed class PostgresServer : IAsyncLifetime
         await _process.WaitForExitAsync();
     }
 
+    /// <summary>SIGSTOP to it and all its connections' processes: they stay open, and nobody answers.</summary>
+    public Task FreezeAsync() => SignalAllAsync("-STOP");
+
+    public Task ResumeAsync() => SignalAllAsync("-CONT");
+
     public async ValueTask DisposeAsync()
     {
         if (_process is { HasExited: false })
@@ -96,6 +101,12 @@ public sealed class PostgresServer : IAsyncLifetime
     }
 
     private string Files => Path.Combine(_folder, "files");
+
+    private async Task SignalAllAsync(string signal)
+    {
+        await RunAsync("kill", signal, $"{_process!.Id}");
+        await RunAsync("pkill", signal, "-P", $"{_process.Id}");
+    }
 
     private static string FindPrograms()
     {
