@@ -38,8 +38,8 @@ internal sealed record DatabaseSettings(string ConnectionString)
         }
 
         // Short waits: what needs the database is told that it is away, and nothing else waits for it. A
-        // small pool: several nodes share a server whose usual limit is 100 connections. A frozen server costs
-        // 11 s on a connection that is open: the command, and then the request to cancel it.
+        // small pool: several nodes share a server whose usual limit is 100 connections. A frozen server
+        // costs 11 s on a connection that is open: the command, and then the request to cancel it.
         var builder = new NpgsqlConnectionStringBuilder
         {
             Host = url.Host.Trim('[', ']'), Port = url.Port > 0 ? url.Port : 5432, Database = database,

@@ -6,7 +6,7 @@ using Rescind.Server.Database;
 namespace Rescind.Tests.Server;
 
 /// <summary>A forgotten password, through a real mail server.</summary>
-public sealed partial class PasswordResetTests
+public abstract partial class PasswordResetTests
 {
     private const string NewPassword = "an entirely new password";
 
@@ -95,13 +95,22 @@ public sealed partial class PasswordResetTests
     [Fact]
     public async Task Without_a_mail_server_the_call_says_so()
     {
-        await using var server = await ServerUnderTest.StartAsync();
+        await using var server = await StartedAsync();
 
         (await ForgotAsync(server, "somebody@example.com")).IsRefusal(503, "mail_unavailable");
     }
 
-    private static Task<ServerUnderTest> StartAsync(MailServer mail) =>
-        ServerUnderTest.StartAsync(("SMTP_URL", mail.Url), ("MAIL_FROM", "no-reply@rescind.example"));
+    protected abstract ServerUnderTest NewServer();
+
+    private Task<ServerUnderTest> StartAsync(MailServer mail) =>
+        StartedAsync(("SMTP_URL", mail.Url), ("MAIL_FROM", "no-reply@rescind.example"));
+
+    private async Task<ServerUnderTest> StartedAsync(params (string Name, string? Value)[] settings)
+    {
+        var server = NewServer();
+        await server.StartWithAsync(settings);
+        return server;
+    }
 
     private static Task<Reply> ForgotAsync(ServerUnderTest server, string email) =>
         server.PostAsync("/api/auth/forgot-password", new { email });
@@ -110,4 +119,14 @@ public sealed partial class PasswordResetTests
 
     [GeneratedRegex("(?m)^[A-Za-z0-9_-]{43}(?=\r?$)")]
     private static partial Regex Code();
+}
+
+public sealed class PasswordResetTestsOnSqlite : PasswordResetTests
+{
+    protected override ServerUnderTest NewServer() => new();
+}
+
+public sealed class PasswordResetTestsOnPostgres(PostgresServer postgres) : PasswordResetTests
+{
+    protected override ServerUnderTest NewServer() => new ServerOnPostgres(postgres);
 }
