@@ -15,7 +15,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     /// and confirmations of many entries go together.</summary>
     private static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(1);
 
-    private readonly RedisLink _link;
+    private readonly IRedisLink _link;
     private readonly RedisNames _names;
     private readonly BlacklistOptions _options;
     private readonly TimeProvider _clock;
@@ -38,7 +38,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     private long _forged;
 
     public RedisRevocationLog(
-        RedisLink link, RedisNames names, BlacklistOptions options, LogSeal? seal, TimeProvider clock,
+        IRedisLink link, RedisNames names, BlacklistOptions options, LogSeal? seal, TimeProvider clock,
         ILogger logger)
     {
         (_link, _names, _options, _clock, _logger) = (link, names, options, clock, logger);
@@ -130,7 +130,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         var rest = Coalescing - _clock.GetElapsedTime(Volatile.Read(ref _lastRead));
         if (rest > TimeSpan.Zero)
         {
-            await Task.Delay(rest, _clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(rest, _clock, cancel).ConfigureAwait(
+                ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 
@@ -151,9 +152,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     {
         try
         {
-            await _link.CallAsync(
-                database =>
-                    database.HashDeleteAsync(_link.Fleet, "p:" + _names.Process), CancellationToken.None);
+            await _link.ExecuteAsync(
+                "HDEL", [_link.Fleet, "p:" + _names.Process], CancellationToken.None);
         }
         catch (IOException fault)
         {

@@ -9,7 +9,7 @@ namespace Rescind.Redis;
 /// the entries.
 /// </summary>
 internal sealed class Appender(
-    RedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, PackCodec codec,
+    IRedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, PackCodec codec,
         RedisNames names, TimeProvider clock)
 {
     private const int Attempts = 5;

@@ -35,35 +35,29 @@ internal sealed class CompactionPlan
     /// <exception cref="IOException">The log is away, or holds something that this version cannot
     /// read.</exception>
     public static async Task<CompactionPlan> MakeAsync(
-        RedisLink link, PackCodec codec, DateTimeOffset now, CancellationToken cancel)
+        IRedisLink link, PackCodec codec, DateTimeOffset now, CancellationToken cancel)
     {
         var plan = new CompactionPlan(codec);
-        var newest = await link.CallAsync(
-            database => database.StreamRangeAsync(
-                link.Stream, count: 1, messageOrder: Order.Descending, flags: CommandFlags.DemandMaster),
-            cancel);
+        var newest = HeartbeatAnswer.Parts(await link.ExecuteAsync(
+            "XREVRANGE", [link.Stream, "+", "-", "COUNT", 1], cancel));
         if (newest.Length != 0)
         {
-            await plan.ReadAsync(link, newest[0].Id, now, cancel);
+            await plan.ReadAsync(link, IdOf(newest[0]), now, cancel);
         }
         return plan;
     }
 
-    private async Task ReadAsync(RedisLink link, RedisValue newest, DateTimeOffset now,
-        CancellationToken cancel)
+    private async Task ReadAsync(
+        IRedisLink link, string newest, DateTimeOffset now, CancellationToken cancel)
     {
-        var tally = new Tally(_codec, now);
-        RedisValue from = "-";
+        var (tally, from) = (new Tally(_codec, now), "-");
         while (true)
         {
-            var first = from;
-            var page = await link.CallAsync(
-                database => database.StreamRangeAsync(
-                    link.Stream, first, newest, PageSize, flags: CommandFlags.DemandMaster),
-                cancel);
+            var page = HeartbeatAnswer.Parts(await link.ExecuteAsync(
+                "XRANGE", [link.Stream, from, newest, "COUNT", PageSize], cancel));
             foreach (var entry in page)
             {
-                if (tally.Add(entry, isNewest: entry.Id == newest))
+                if (tally.Add(IdOf(entry), (byte[])entry[1][1]!, isNewest: IdOf(entry) == newest))
                 {
                     Cut(tally);
                 }
@@ -72,9 +66,11 @@ internal sealed class CompactionPlan
             {
                 return;
             }
-            from = "(" + page[^1].Id;
+            from = "(" + IdOf(page[^1]);
         }
     }
+
+    private static string IdOf(RedisResult entry) => (string)entry[0]!;
 
     /// <summary>Moves the cut behind the packs read so far.</summary>
     private void Cut(Tally tally)
@@ -99,10 +95,10 @@ internal sealed class CompactionPlan
         public long Horizon { get; private set; }
 
         /// <returns>Whether the stream is worth cutting behind this pack.</returns>
-        public bool Add(StreamEntry entry, bool isNewest)
+        public bool Add(string id, byte[] bytes, bool isNewest)
         {
             _pack.Clear();
-            var content = codec.Unpack((byte[])entry.Values[0].Value!, _pack);
+            var content = codec.Unpack(bytes, _pack);
             if (content == PackContent.Unreadable)
             {
                 throw new IOException(
@@ -119,7 +115,7 @@ internal sealed class CompactionPlan
             {
                 Add(line);
             }
-            Packs.Add(StreamId.Parse((string?)entry.Id));
+            Packs.Add(StreamId.Parse(id));
             return dead != 0 && Live.Count <= Math.Max(FewLive, Dead * LivePerDead);
         }
 

@@ -10,7 +10,7 @@ namespace Rescind.Redis;
 /// trimming stops when the epoch changes, because what was carried forward may be gone.
 /// </summary>
 internal sealed class Compactor(
-    RedisLink link,
+    IRedisLink link,
     RedisNames names,
     FleetWatch watch,
     Heartbeats heartbeats,
@@ -105,17 +105,17 @@ internal sealed class Compactor(
     /// <summary>Takes the lock when nobody holds it, or its holder is no longer registered.</summary>
     private async Task<bool> LockAsync(string turn, CancellationToken cancel)
     {
-        var held = await link.CallAsync(database => database.HashGetAsync(link.Fleet, LockField), cancel);
-        var holder = held.IsNull ? null : ((string)held!).Split(':')[0];
+        var held = (string?)await link.ExecuteAsync("HGET", [link.Fleet, LockField], cancel);
+        var holder = held?.Split(':')[0];
         return (holder is null || !watch.Processes.ContainsKey(holder) || holder == names.Process)
-            && await SwapLockAsync(held, turn, cancel);
+            && await SwapLockAsync(held ?? "", turn, cancel);
     }
 
     private async Task UnlockAsync(string turn)
     {
         try
         {
-            await SwapLockAsync(turn, RedisValue.Null, CancellationToken.None);
+            await SwapLockAsync(turn, "", CancellationToken.None);
         }
         catch (IOException fault)
         {
@@ -125,25 +125,12 @@ internal sealed class Compactor(
         }
     }
 
-    private Task<bool> SwapLockAsync(RedisValue from, RedisValue to, CancellationToken cancel) =>
-        link.CallAsync(
-        database =>
-        {
-            var swap = database.CreateTransaction();
-            swap.AddCondition(from.IsNull
-                ? Condition.HashNotExists(link.Fleet, LockField)
-                : Condition.HashEqual(link.Fleet, LockField, from));
-            _ = to.IsNull
-                ? (Task)swap.HashDeleteAsync(link.Fleet, LockField)
-                : swap.HashSetAsync(link.Fleet, LockField, to);
-            return swap.ExecuteAsync(CommandFlags.DemandMaster);
-        },
-        cancel);
+    private async Task<bool> SwapLockAsync(string from, string to, CancellationToken cancel) =>
+        (int)await link.RunAsync(RedisScripts.Lock, [from, to], cancel) == 1;
 
     private async Task<long> SizeAsync(CancellationToken cancel)
     {
-        var size = await link.CallAsync(
-            database => database.ExecuteAsync("MEMORY", "USAGE", link.Stream), cancel);
+        var size = await link.ExecuteAsync("MEMORY", ["USAGE", link.Stream], cancel);
         return size.IsNull ? 0 : (long)size;
     }
 }

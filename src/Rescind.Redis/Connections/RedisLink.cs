@@ -12,7 +12,7 @@ namespace Rescind.Redis;
 /// </summary>
 internal sealed class RedisLink(
     ConfigurationOptions configuration, RedisKey[] keys, TimeProvider clock, ILogger logger)
-        : IAsyncDisposable
+        : IRedisLink
 {
     /// <summary>How long one call may take. The check's path has its own, shorter limit in the
     /// core.</summary>
@@ -33,26 +33,19 @@ internal sealed class RedisLink(
 
     public int Database => configuration.DefaultDatabase ?? 0;
 
-    /// <summary>Whether the last call was answered, or refused by a server that is there.</summary>
     public bool IsConnected => _pool is not null && Volatile.Read(ref _away) == 0;
 
     public long FaultsInLastHour => _faults.InLastHour;
 
-    /// <summary>Runs a script on the master. A Cluster that has moved the slot is not followed within the
+    /// <summary>A Cluster that has moved the slot is not followed within the
     /// call: the client learns the new place, the caller tries again, and it stays known which server
     /// answered.</summary>
-    /// <exception cref="IOException">No answer in time, or a refusal.</exception>
     public Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
         CallAsync(
             database => database.ScriptEvaluateAsync(
                 script, keys, arguments, CommandFlags.DemandMaster | CommandFlags.NoRedirect),
             cancel);
 
-    /// <summary>As <c>RunAsync</c>, and says whether half the servers have what the script wrote.</summary>
-    /// <param name="script">The script.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="servers">How many servers there are, from the answer.</param>
-    /// <param name="cancel">Gives up.</param>
     public async Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)
     {
@@ -61,6 +54,10 @@ internal sealed class RedisLink(
         var needed = servers(answer) / 2;
         return (answer, needed == 0 || await IsReplicatedAsync(needed, way, cancel));
     }
+
+    public Task<RedisResult> ExecuteAsync(string command, object[] arguments, CancellationToken cancel) =>
+        CallAsync(
+            database => database.ExecuteAsync(command, arguments, CommandFlags.DemandMaster), cancel);
 
     /// <summary>Calls the log's database.</summary>
     /// <exception cref="IOException">No answer in time, or a refusal.</exception>
@@ -95,8 +92,6 @@ internal sealed class RedisLink(
         }
     }
 
-    /// <summary>Asks the log's master about itself.</summary>
-    /// <exception cref="IOException">It is away.</exception>
     public async Task<ServerReport> ReportAsync(CancellationToken cancel)
     {
         await CallAsync(database => database.PingAsync(CommandFlags.DemandMaster), cancel);
@@ -117,8 +112,6 @@ internal sealed class RedisLink(
         };
     }
 
-    /// <summary>Subscribes; the client does so again whenever its connection comes back.</summary>
-    /// <exception cref="IOException">Refused, or the server is away.</exception>
     public async Task SubscribeAsync(string channel, Action<byte[]> received, CancellationToken cancel)
     {
         try

@@ -8,7 +8,7 @@ namespace Rescind.Redis;
 /// position is confirmed only by a caller that has applied everything up to it.
 /// </summary>
 internal sealed class Heartbeats(
-    RedisLink link, FleetWatch watch, FleetSettings settings, RedisNames names, ILogger logger)
+    IRedisLink link, FleetWatch watch, FleetSettings settings, RedisNames names, ILogger logger)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<string> _writers = new(StringComparer.Ordinal);

@@ -35,7 +35,8 @@ internal sealed class Signal
             }
             next = _next.Task;
         }
-        await next.WaitAsync(longest, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await next.WaitAsync(longest, clock, cancel).ConfigureAwait(
+            ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         return Version != version;
     }
 

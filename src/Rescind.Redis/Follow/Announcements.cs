@@ -8,7 +8,7 @@ namespace Rescind.Redis;
 /// where it is cut or refused, heartbeats bring the same later.
 /// </summary>
 internal sealed class Announcements(
-    RedisLink link,
+    IRedisLink link,
     RedisNames names,
     FleetWatch watch,
     Heartbeats heartbeats,

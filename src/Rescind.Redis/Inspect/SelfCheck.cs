@@ -5,7 +5,7 @@ namespace Rescind.Redis;
 /// <summary>Looks at the server as a careful operator would: with the first read, then every hour, and when
 /// asked. What it finds is logged when it changes; what is unsafe stands in the status until it is
 /// mended.</summary>
-internal sealed class SelfCheck(RedisLink link, TimeProvider clock, ILogger logger)
+internal sealed class SelfCheck(IRedisLink link, TimeProvider clock, ILogger logger)
 {
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 

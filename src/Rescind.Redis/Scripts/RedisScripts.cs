@@ -10,6 +10,8 @@ internal static class RedisScripts
 
     public static string Trim { get; } = Load("trim.lua");
 
+    public static string Lock { get; } = Load("lock.lua");
+
     private static string Load(string name) => Text("history.lua") + "\n" + Text(name);
 
     /// <summary>The text of one script.</summary>

@@ -44,7 +44,11 @@ public sealed class WireTests
         var golden = await File.ReadAllTextAsync(
             Path.Combine(Golden, "scripts.sha256"), TestContext.Current.CancellationToken);
         var now = string.Concat(
-            new[] { ("append", RedisScripts.Append), ("heartbeat", RedisScripts.Heartbeat), ("trim", RedisScripts.Trim) }
+            new[]
+                {
+                    ("append", RedisScripts.Append), ("heartbeat", RedisScripts.Heartbeat), ("lock", RedisScripts.Lock),
+                    ("trim", RedisScripts.Trim),
+                }
                 .Select(one => $"{one.Item1} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(one.Item2)))}\n"));
         Assert.Equal(golden, now);
     }
