@@ -14,7 +14,7 @@ internal static class CompactionFacts
             var dead = Enumerable.Range(0, 500).Select(i => Token((ulong)i, Soon));
             var live = Enumerable.Range(500, 500).Select(i => Token((ulong)i)).ToArray();
             await bench.AppendAsync([.. dead, .. live]);
-            var result = await bench.Log.CompactAsync(Soon.AddSeconds(1), CancellationToken.None);
+            var result = await bench.CompactAsync(Soon.AddSeconds(1));
             var (entries, _) = await bench.ReadAllAsync();
             Demand(live.All(entries.Contains), "Compaction never drops a live entry.");
             Demand(entries.Count == live.Length, "Compaction drops what has expired.");
@@ -23,7 +23,7 @@ internal static class CompactionFacts
         ["What expires at the given time is not dropped yet"] = async bench =>
         {
             await bench.AppendAsync(Token(1, Soon), Token(2));
-            await bench.Log.CompactAsync(Soon, CancellationToken.None);
+            await bench.CompactAsync(Soon);
             var (entries, _) = await bench.ReadAllAsync();
             Demand(entries.Contains(Token(1, Soon)), "Only what expired before the given time is dropped.");
         },
@@ -31,14 +31,14 @@ internal static class CompactionFacts
         {
             var ever = Token(1, DateTimeOffset.MaxValue);
             await bench.AppendAsync(ever, Token(2));
-            await bench.Log.CompactAsync(DateTimeOffset.MaxValue.AddYears(-1), CancellationToken.None);
+            await bench.CompactAsync(DateTimeOffset.MaxValue.AddYears(-1));
             var (entries, _) = await bench.ReadAllAsync();
             Demand(entries.Contains(ever), "An entry without expiry is never dropped.");
         },
         ["The newest entry is never dropped"] = async bench =>
         {
             var last = await bench.AppendAsync(Token(1, Soon), Token(2, Soon));
-            await bench.Log.CompactAsync(Later, CancellationToken.None);
+            await bench.CompactAsync(Later);
             var batch = await bench.ReadAsync(last);
             Demand(batch is { Found: true, AtTail: true },
                 "The newest position stays found after compaction.");
@@ -49,7 +49,7 @@ internal static class CompactionFacts
         {
             var lift = Token(1) with { IsLift = true };
             await bench.AppendAsync(lift, Token(2, Soon) with { IsLift = true }, Token(3));
-            await bench.Log.CompactAsync(Soon.AddSeconds(1), CancellationToken.None);
+            await bench.CompactAsync(Soon.AddSeconds(1));
             var (entries, _) = await bench.ReadAllAsync();
             Demand(entries.Contains(lift), "A lift whose expiry has not come is kept.");
             Demand(entries.Count == 2, "A lift whose expiry has passed is dropped.");
@@ -59,16 +59,16 @@ internal static class CompactionFacts
             await bench.AppendAsync(Token(1, Soon.AddSeconds(-10)), Token(2, Soon), Token(3));
             Demand((await bench.ReadAsync()).Horizon == DateTimeOffset.UnixEpoch,
                 "At first nothing was dropped.");
-            await bench.Log.CompactAsync(Soon.AddSeconds(1), CancellationToken.None);
+            await bench.CompactAsync(Soon.AddSeconds(1));
             Demand((await bench.ReadAsync()).Horizon == Soon,
                 "The horizon is the latest expiry that was dropped.");
-            await bench.Log.CompactAsync(Soon.AddSeconds(1), CancellationToken.None);
+            await bench.CompactAsync(Soon.AddSeconds(1));
             Demand((await bench.ReadAsync()).Horizon == Soon, "The horizon never goes back.");
         },
         ["Appends go on while compaction runs"] = async bench =>
         {
             await bench.AppendAsync([.. Enumerable.Range(0, 5000).Select(i => Token((ulong)i, Soon))]);
-            var compacting = bench.Log.CompactAsync(Soon.AddSeconds(1), CancellationToken.None).AsTask();
+            var compacting = bench.CompactAsync(Soon.AddSeconds(1));
             var appended = Enumerable.Range(10_000, 50).Select(i => Token((ulong)i)).ToArray();
             foreach (var entry in appended)
             {

@@ -24,7 +24,7 @@ internal static class DurabilityFacts
         {
             await bench.AppendAsync(Token(1, Later.AddDays(-2)));
             var position = await bench.AppendAsync(Token(2, Later.AddDays(-2)));
-            await bench.Log.CompactAsync(Later, CancellationToken.None);
+            await bench.CompactAsync(Later);
             if (!await bench.ReopenAsync())
             {
                 return;

@@ -29,6 +29,13 @@ internal sealed class LogBench(IRevocationLog log, Func<IRevocationLog, ValueTas
     public async Task<LogBatch> ReadAsync(LogPosition after = default, int max = 100_000) =>
         await Log.ReadAsync(after, max, CancellationToken.None).AsTask().WaitAsync(Patience);
 
+    /// <summary>Compacts as a node does that follows the log.</summary>
+    public async Task<CompactionResult> CompactAsync(DateTimeOffset now)
+    {
+        await ReadAllAsync();
+        return await Log.CompactAsync(now, CancellationToken.None);
+    }
+
     /// <summary>Everything after a position, in pages, and the position reached.</summary>
     public async Task<(List<LogEntry> Entries, LogPosition Position)> ReadAllAsync(
         LogPosition after = default, int page = 1000)

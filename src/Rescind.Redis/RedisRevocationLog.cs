@@ -52,7 +52,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, codec, _news,
             _confirmed, logger);
         _check = new SelfCheck(link, clock, logger);
-        _compactor = new Compactor(link, names, _watch, _heartbeats, this, codec, clock, logger);
+        _compactor = new Compactor(
+            link, names, _watch, _heartbeats, this, codec, options.Freshness / 4, clock, logger);
     }
 
     public bool IsShared => true;

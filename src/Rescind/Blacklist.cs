@@ -133,7 +133,7 @@ public sealed class Blacklist
         var started = _clock.GetTimestamp();
         await (revocations.Any(Revoking.HasCutoff) ? _feed.ReadNewestAsync(cancel) : ValueTask.CompletedTask);
         var now = _clock.GetUtcNow();
-        var logTime = _feed.Lease?.CutoffTime(_clock) ?? now;
+        var logTime = _feed.Time.CutoffTime;
         var completed = revocations.Select(one => _revoking.Complete(
             one, now, logTime, _index.LatestCutoffBefore(one), DrawTag())).ToArray();
         var entries = completed.Select(one => _revoking.Entry(one, now > logTime ? now : logTime)).ToArray();
@@ -213,7 +213,7 @@ public sealed class Blacklist
     {
         var now = _clock.GetUtcNow().ToUnixTimeSeconds();
         var cutoff = _index.LatestCutoff(token);
-        return cutoff == long.MaxValue || _feed.ClockAhead.Duration() > Options.IssuerClockDifference
+        return cutoff == long.MaxValue || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
             ? DateTimeOffset.MaxValue
             : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now, cutoff == long.MinValue ? now : cutoff + 1));
     }
@@ -229,7 +229,7 @@ public sealed class Blacklist
             Shared = _log.IsShared,
             Log = log,
             Lag = lease is { Bound: not null } ? lease.Sent.ElapsedOn(_clock) : TimeSpan.Zero,
-            ClockAhead = _feed.ClockAhead,
+            ClockAhead = _feed.Time.Ahead,
             Position = _feed.Position,
             Fault = _feed.Fault,
             Rules = RevocationIndex.Kinds().ToDictionary(kind => kind, _index.CountOf),
@@ -264,7 +264,7 @@ public sealed class Blacklist
     /// <exception cref="IOException">The log cannot be compacted.</exception>
     public async ValueTask<CompactionResult> CompactAsync(CancellationToken cancel = default)
     {
-        var deadBefore = _feed.DeadBefore();
+        var deadBefore = _feed.Time.DeadBefore;
         var result = await _log.CompactAsync(DateTimeOffset.FromUnixTimeSeconds(deadBefore), cancel);
         for (var part = 0; part <= TokenTable.ShardCount; part++)
         {

@@ -16,6 +16,7 @@ internal sealed class Compactor(
     Heartbeats heartbeats,
     IRevocationLog appends,
     PackCodec codec,
+    TimeSpan rest,
     TimeProvider clock,
     ILogger logger)
 {
@@ -53,8 +54,7 @@ internal sealed class Compactor(
     }
 
     /// <summary>While the log recovers, others read it from its start; cutting its head would make them begin
-    /// again.
-    /// </summary>
+    /// again. Only waits: whoever reads says what it has applied, and that is the feed's to say.</summary>
     private async Task<string> ClosedEpochAsync(CancellationToken cancel)
     {
         for (var looks = 0; looks < 40; looks++)
@@ -64,8 +64,7 @@ internal sealed class Compactor(
             {
                 return answer.Epoch;
             }
-            await appends.ReadAsync(answer.Last, 1, cancel);
-            await appends.WaitAsync(answer.Last, cancel);
+            await Task.Delay(rest, clock, cancel);
         }
         throw new IOException("The log in Redis recovers; compact it later.");
     }

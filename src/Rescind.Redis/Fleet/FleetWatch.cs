@@ -190,8 +190,10 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
         foreach (var (key, record) in processes)
         {
             var seen = _seen.GetValueOrDefault(key);
+            // A counter that went back is a registry that was rolled back; whoever died meanwhile must be
+            // given up by the counter that stands there now.
             _seen[key] = seen is not null && record.Beat <= seen.Record.Beat
-                ? seen with { Silence = seen.Silence + passed }
+                ? seen with { Record = record, Silence = seen.Silence + passed }
                 : new Seen(record, now, TimeSpan.Zero);
             if (record.Epoch == _epoch)
             {

@@ -5,20 +5,24 @@ namespace Rescind.Redis;
 internal sealed class Signal
 {
     private readonly Lock _gate = new();
-    private TaskCompletionSource _next = NewSource();
+    private readonly HashSet<TaskCompletionSource> _waiting = [];
     private long _version;
 
     public long Version => Volatile.Read(ref _version);
 
     public void Set()
     {
-        TaskCompletionSource due;
+        TaskCompletionSource[] due;
         lock (_gate)
         {
             _version++;
-            (due, _next) = (_next, NewSource());
+            due = [.. _waiting];
+            _waiting.Clear();
         }
-        due.SetResult();
+        foreach (var one in due)
+        {
+            one.TrySetResult();
+        }
     }
 
     /// <summary>Waits until the version is another one.</summary>
@@ -26,20 +30,26 @@ internal sealed class Signal
     public async ValueTask<bool> WaitAsync(long version, TimeSpan longest, TimeProvider clock,
         CancellationToken cancel)
     {
-        Task next;
+        var woken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
             if (_version != version)
             {
                 return true;
             }
-            next = _next.Task;
+            _waiting.Add(woken);
         }
-        await next.WaitAsync(longest, clock, cancel).ConfigureAwait(
-            ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        using var over = new CancellationTokenSource(longest, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, over.Token);
+        await using (either.Token.UnsafeRegister(
+            static it => ((TaskCompletionSource)it!).TrySetResult(), woken))
+        {
+            await woken.Task;
+        }
+        lock (_gate)
+        {
+            _waiting.Remove(woken);
+        }
         return Version != version;
     }
-
-    private static TaskCompletionSource NewSource() =>
-        new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

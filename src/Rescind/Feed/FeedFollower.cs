@@ -27,12 +27,14 @@ internal sealed class FeedFollower(
     private bool _lost;
     private bool _recovering;
     private bool _isBehind;
-    private long _clockAhead;
     private bool _hasLoaded;
     private long _noWaitUntil = long.MinValue;
 
     /// <summary>The newest lease; null before the log was first read to its end.</summary>
     public Lease? Lease => Volatile.Read(ref _lease);
+
+    /// <summary>What is known of the log's clock.</summary>
+    public LogClock Time { get; } = new(clock, log.IsShared);
 
     /// <summary>The last position applied; the default value while nothing was.</summary>
     public LogPosition Position
@@ -62,9 +64,6 @@ internal sealed class FeedFollower(
 
     public bool IsFresh => Lease?.Covers(clock) ?? false;
 
-    /// <summary>The log's clock now, as far as this node can tell.</summary>
-    public DateTimeOffset LogTime => Lease?.LogTimeNow(clock) ?? clock.GetUtcNow();
-
     /// <summary>Reads to the end of the log, once.</summary>
     /// <exception cref="IOException">The log cannot be read.</exception>
     public async ValueTask LoadAsync(CancellationToken cancel)
@@ -92,10 +91,6 @@ internal sealed class FeedFollower(
             return _step;
         }
     }
-
-    /// <summary>How far this node's clock is ahead of the log's; negative: behind.</summary>
-    public TimeSpan ClockAhead =>
-        TimeSpan.FromTicks(Interlocked.Read(ref _clockAhead)) + (Lease?.Stepped(clock) ?? TimeSpan.Zero);
 
     /// <summary>Waits for a read on behalf of a check, within the time a check may wait. After a read that
     /// failed, whoever sent it, checks do not wait for a while: an outage must not cost requests their time
@@ -164,16 +159,13 @@ internal sealed class FeedFollower(
     /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time.</summary>
     private void ForgetSome()
     {
-        var dead = DeadBefore();
+        var dead = Time.DeadBefore;
         for (var i = 0; i < TokenTable.ShardCount / 64; i++)
         {
             index.Forget(_nextPart, dead);
             _nextPart = _nextPart == TokenTable.ShardCount ? 0 : _nextPart + 1;
         }
     }
-
-    /// <summary>The earlier of this node's clock and the log's, in Unix seconds.</summary>
-    public long DeadBefore() => Math.Min(clock.GetUtcNow().ToUnixTimeSeconds(), LogTime.ToUnixTimeSeconds());
 
     private void StopWaiting() => Volatile.Write(ref _noWaitUntil,
         clock.GetTimestamp() + (long)(options.Freshness.TotalSeconds * clock.TimestampFrequency));
@@ -193,10 +185,13 @@ internal sealed class FeedFollower(
             Apply(batch);
             Volatile.Write(ref _isBehind, !batch.AtTail);
             _recovering = batch is { AtTail: true, GrantsLease: false };
+            if (batch.AtTail)
+            {
+                Time.Note(sent, batch.Time);
+            }
             if (batch is { AtTail: true, GrantsLease: true })
             {
-                Publish(sent, batch.Time);
-                NoteClock(sent.Wall, batch.Time);
+                Publish(new Lease(sent, log.IsShared ? options.Freshness : null));
             }
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
@@ -271,24 +266,15 @@ internal sealed class FeedFollower(
         Position = batch.Position;
     }
 
-    private void Publish(Moment sent, DateTimeOffset logTime)
+    private void Publish(Lease lease)
     {
-        var bound = log.IsShared ? options.Freshness : (TimeSpan?)null;
-        if (Interlocked.Exchange(ref _lease, new Lease(sent, bound, logTime)) is null || Fault is not null)
+        if (Interlocked.Exchange(ref _lease, lease) is null || Fault is not null)
         {
             Log.FeedFresh(logger, index.Count);
         }
         Volatile.Write(ref _hasLoaded, true);
         Volatile.Write(ref _fault, null);
         Volatile.Write(ref _noWaitUntil, long.MinValue);
-    }
-
-    /// <summary>The log read its clock between sending and now; only what lies outside counts.</summary>
-    private void NoteClock(DateTimeOffset sent, DateTimeOffset logTime)
-    {
-        var now = clock.GetUtcNow();
-        var ahead = logTime < sent ? sent - logTime : logTime > now ? now - logTime : TimeSpan.Zero;
-        Interlocked.Exchange(ref _clockAhead, ahead.Ticks);
     }
 
     private async ValueTask PauseAsync(TimeSpan heartbeat, CancellationToken cancel)

@@ -15,6 +15,7 @@ internal sealed class CutoffTable
     private readonly Dictionary<RevocationId, LogEntry> _entries = [];
     private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
     private readonly long[] _latest = new long[(int)RuleKind.Issuer + 1];
+    private long _latestRemoved = long.MinValue;
 
     private readonly record struct Target(RuleKind Kind, string Issuer, string Value);
 
@@ -58,9 +59,10 @@ internal sealed class CutoffTable
 
     /// <summary>The latest cutoff that an issuer may have stepped over with a token that a new rule must hit.
     /// A subject's tokens step over cutoffs of that subject, of the issuer and of any client; those of a
-    /// client or an issuer over any.</summary>
+    /// client or an issuer over any. That a cutoff was lifted since does not take the token back; which
+    /// subject it was of is not kept, because a cutoff a few seconds too late harms nobody.</summary>
     public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
-        Latest(RuleKind.Client),
+        Math.Max(Latest(RuleKind.Client), Volatile.Read(ref _latestRemoved)),
         kind == RuleKind.Subject
             ? Math.Max(CutoffOf(kind, issuer, value), CutoffOf(RuleKind.Issuer, issuer, issuer))
             : Math.Max(Latest(RuleKind.Subject), Latest(RuleKind.Issuer)));
@@ -103,6 +105,10 @@ internal sealed class CutoffTable
             _sets[target] = left;
         }
         Tally_NeedsLock(target.Kind, -1);
+        if (target.Kind != RuleKind.Key)
+        {
+            Volatile.Write(ref _latestRemoved, Math.Max(_latestRemoved, entry.Cutoff));
+        }
         return true;
     }
 

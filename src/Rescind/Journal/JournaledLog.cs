@@ -106,6 +106,7 @@ internal sealed class JournaledLog : IRevocationLog
     public async ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
     {
         _owed.Forget(now);
+        ReportIfPaid(); // what was forgotten may have been the last that was owed
         await _journal.CompactAsync(now, cancel);
         return await _shared.CompactAsync(now, cancel);
     }

@@ -62,7 +62,8 @@ public interface IRevocationLog
     }
 
     /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
-    /// newest, in steps that leave room for appends.</summary>
+    /// newest, in steps that leave room for appends. Its caller follows the log: one that was lost is not
+    /// compacted before it was read over.</summary>
     /// <param name="now">The time before which an expiry counts.</param>
     /// <param name="cancel">Stops between two steps.</param>
     ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel);

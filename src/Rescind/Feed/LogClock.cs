@@ -1,0 +1,53 @@
+namespace Rescind;
+
+/// <summary>
+/// What this node knows of the log's clock, from the answer to its last read. A log that recovers grants no
+/// lease and tells the time all the same; so a node whose own clock is wrong neither forgets early nor makes
+/// cutoffs that are too low. Before the first answer, this node's clock is all there is.
+/// </summary>
+internal sealed class LogClock(TimeProvider clock, bool isShared)
+{
+    private Reading? _last;
+
+    /// <summary>An answer.</summary>
+    /// <param name="Sent">When it was asked for.</param>
+    /// <param name="Time">The log's clock when it answered.</param>
+    /// <param name="Ahead">By how much this node's clock was ahead of it then.</param>
+    private sealed record Reading(Moment Sent, DateTimeOffset Time, TimeSpan Ahead)
+    {
+        public DateTimeOffset Now(TimeProvider clock) => Time + clock.GetElapsedTime(Sent.Timestamp);
+    }
+
+    /// <summary>How far this node's clock is ahead of the log's; negative: behind. On a log of several nodes
+    /// it also counts by how much this node's clock was set since.</summary>
+    public TimeSpan Ahead => Volatile.Read(ref _last) is not { } last ? TimeSpan.Zero
+        : !isShared ? last.Ahead
+        : last.Ahead + (clock.GetUtcNow() - last.Sent.Wall - clock.GetElapsedTime(last.Sent.Timestamp));
+
+    /// <summary>The time that a cutoff reaches past: the log's. A log that only this node has runs on this
+    /// node's clock, which may have been set forward since the read; a cutoff that did not follow would spare
+    /// what was issued after that.</summary>
+    public DateTimeOffset CutoffTime
+    {
+        get
+        {
+            var own = clock.GetUtcNow();
+            var told = Volatile.Read(ref _last)?.Now(clock) ?? own;
+            return !isShared && own > told ? own : told;
+        }
+    }
+
+    /// <summary>The earlier of this node's clock and the log's, in Unix seconds. Until the log has told its
+    /// time nothing is dead: a clock that is wrong must not make a node forget.</summary>
+    public long DeadBefore => Volatile.Read(ref _last) is not { } last ? 0 : Math.Min(
+        clock.GetUtcNow().ToUnixTimeSeconds(), last.Now(clock).ToUnixTimeSeconds());
+
+    /// <summary>Takes in an answer. The log read its clock between sending and now; only what lies outside
+    /// counts.</summary>
+    public void Note(Moment sent, DateTimeOffset time)
+    {
+        var now = clock.GetUtcNow();
+        var ahead = time < sent.Wall ? sent.Wall - time : time > now ? now - time : TimeSpan.Zero;
+        Volatile.Write(ref _last, new Reading(sent, time, ahead));
+    }
+}
