@@ -93,6 +93,10 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
             Set(connection, "shared_number", (long)position.Number);
             Set(connection, "shared_history", (long)position.History);
         }
+        else
+        {
+            Drop(connection, "shared_number", "shared_history");
+        }
         Set(connection, "shared_horizon", update.Horizon.ToUnixTimeSeconds());
         return (long)SqliteRevocationLog.LastOf(connection);
     }
@@ -135,6 +139,15 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
         command.CommandText = "INSERT OR REPLACE INTO meta (name, value) VALUES (@name, @value)";
         command.Parameters.AddWithValue("@name", name);
         command.Parameters.AddWithValue("@value", value);
+        command.ExecuteNonQuery();
+    }
+
+    private static void Drop(SqliteConnection connection, string one, string other)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "DELETE FROM meta WHERE name IN (@one, @other)";
+        command.Parameters.AddWithValue("@one", one);
+        command.Parameters.AddWithValue("@other", other);
         command.ExecuteNonQuery();
     }
 

@@ -50,6 +50,10 @@ internal sealed class Appender(
             throw new IOException(
                 "Redis has the entries, but not on half of its servers; they may be lost with it.");
         }
+        if (watch.Epoch != epoch)
+        {
+            return null; // this process stood still; the log has been lost since, perhaps with these entries
+        }
         var number = StreamId.Parse((string?)parts[1]).Number;
         var ids = new List<(LogPosition, int)>(packs.Count);
         for (var i = 0; i < packs.Count; i++)

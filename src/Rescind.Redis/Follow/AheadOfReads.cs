@@ -61,7 +61,8 @@ internal sealed class AheadOfReads
     }
 
     /// <summary>Takes in what a read brought that did find its position.</summary>
-    /// <returns>Whether something is missing that was applied before the read was sent.</returns>
+    /// <returns>Whether something is missing that was applied before the read was sent, or in another
+    /// epoch.</returns>
     public bool IsIncomplete(Start start, HeartbeatAnswer answer)
     {
         lock (_gate)
@@ -83,7 +84,9 @@ internal sealed class AheadOfReads
             }
             var hasForgotten = _forgottenIn is { } epoch && epoch != answer.Epoch;
             _forgottenIn = null;
-            return hasForgotten || _ahead.Values.Any(one => one.Order <= start.Order);
+            // What came in later need not be in the answer, unless the log has begun a new epoch since.
+            return hasForgotten
+                || _ahead.Values.Any(one => one.Order <= start.Order || one.Epoch != answer.Epoch);
         }
     }
 

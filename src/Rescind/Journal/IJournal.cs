@@ -38,8 +38,9 @@ internal sealed record JournalPage(
 
 /// <summary>What joins the local file.</summary>
 /// <param name="Entries">Entries of the shared log.</param>
-/// <param name="Position">Everything up to here is in the file; null: the position stays, because the shared
-/// log is being read over and not everything is given back yet.</param>
+/// <param name="Position">Everything up to here is in the file; null: the file has no position, because the
+/// shared log is being read over and not everything is given back yet. An old one must not stay: the history
+/// that it belongs to may come back, and would then seem to hold all that the file does.</param>
 /// <param name="Horizon">The horizon of the shared log.</param>
 /// <param name="DropTo">What joined before this mark belongs to a history that is over; 0: nothing.</param>
 internal sealed record JournalUpdate(

@@ -65,8 +65,8 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
         }
     }
 
-    /// <summary>The shared log is read over from its start: the file's position stays where it is until all
-    /// is given back, so that a crash before that starts over too.</summary>
+    /// <summary>The shared log is read over from its start: the file has no position until all is given back,
+    /// so that a crash before that starts over too.</summary>
     public void StartOver()
     {
         lock (_gate)
@@ -164,7 +164,10 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
             // What was announced comes again in a read, mostly before it is written here.
             var entries = _waiting.DistinctBy(entry => (entry.Id, entry.IsLift)).ToArray();
             (_waiting, _isDirty) = ([], false);
-            return new JournalUpdate(entries, _isOver ? null : _position, _horizon, _isOver ? 0 : _dropTo);
+
+            // The place before the first entry is found in every log, so it says nothing about this file.
+            var position = _isOver || _position == default(LogPosition) ? null : _position;
+            return new JournalUpdate(entries, position, _horizon, _isOver ? 0 : _dropTo);
         }
     }
 
