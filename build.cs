@@ -18,6 +18,8 @@ return args switch
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
+    ["soak", "simulation"] => Simulate("lives", "200000", "1000000"),
+    ["soak", "mistakes"] => FindMistakes(),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
 };
@@ -31,6 +33,8 @@ int Usage()
         dotnet run build.cs soak kill     kill -9 after the answer of a logout, 100 times
         dotnet run build.cs soak fleet    100,000 revocations, refused by every process at the instant of the receipt
         dotnet run build.cs soak load     60 seconds at the machine's limit against the profile
+        dotnet run build.cs soak simulation   200,000 lives of a simulated fleet
+        dotnet run build.cs soak mistakes     plants each tempting mistake in a copy, and has the simulation find it
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         """);
     return 2;
@@ -49,8 +53,46 @@ int Test(string? name)
         passed += counts.Passed;
         failed += counts.Failed;
     }
+    if (name is null || "Simulation".Contains(name, StringComparison.OrdinalIgnoreCase))
+    {
+        var isKept = Simulate("lives", "2000") == 0;
+        (passed, failed) = (passed + (isKept ? 1 : 0), failed + (isKept ? 0 : 1));
+    }
     Console.WriteLine($"{passed} passed, {failed} failed");
     return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+int Simulate(params string[] words) => Build()
+    ? Run($"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation", words, [])
+    : 1;
+
+// mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
+int FindMistakes()
+{
+    var copy = Directory.CreateTempSubdirectory("rescind-mistakes-").FullName;
+    var notFound = Run("git", ["clone", "-q", ".", copy], []);
+    foreach (var mistake in File.ReadAllText("test/Rescind.Simulation/mistakes.txt").Split("== ")[1..])
+    {
+        Run("git", ["-C", copy, "checkout", "-q", "."], []);
+        foreach (var patch in mistake.Split("\n-- ")[1..])
+        {
+            var (path, rest) = (Path.Combine(copy, patch[..patch.IndexOf('\n')]), patch[(patch.IndexOf("\n<< ") + 4)..]);
+            var (old, wrong) = (rest[..rest.IndexOf("\n>>")], rest[(rest.IndexOf("\n>>") + 3)..]);
+            var (before, text) = (File.ReadAllText(path), wrong.StartsWith(' ') ? wrong[1..].TrimEnd('\n') : "");
+            if (!before.Contains(old))
+            {
+                Console.Error.WriteLine($"{patch.Split('\n')[0]} does not hold what the mistake replaces: {old}");
+                return 1;
+            }
+            File.WriteAllText(path, before.Replace(old, text));
+        }
+        Console.Write($"{mistake.Split('\n')[0]}: ");
+        var project = Path.Combine(copy, "test/Rescind.Simulation");
+        notFound += Run("dotnet", ["build", project, "-c", Configuration, "-v", "quiet", "-nologo"], [], quiet: true);
+        notFound += Run($"{project}/bin/{Configuration}/net10.0/Rescind.Simulation", ["find", "500"], []);
+    }
+    Directory.Delete(copy, recursive: true);
+    return notFound == 0 ? 0 : 1;
 }
 
 int Soak(string filter, (string Name, string Value) setting)
@@ -81,7 +123,7 @@ bool Build()
 
 IEnumerable<string> TestProjects() =>
     Directory.GetDirectories("test").Select(folder => Path.GetFileName(folder)!).Order(StringComparer.Ordinal)
-        .Where(project => File.Exists($"test/{project}/{project}.csproj"));
+        .Where(project => File.Exists($"test/{project}/{project}.csproj") && project != "Rescind.Simulation");
 
 // A name that is a project selects it whole; otherwise it is part of a class or a test.
 string[]? Filter(string project, string? name)

@@ -1,0 +1,208 @@
+namespace Rescind.Simulation;
+
+/// <summary>Log in, refresh, revoke, lift, ask: many times a second, on any node, and most of all about what was just
+/// revoked.</summary>
+internal sealed class Clients(
+    World world, Ledger ledger, Checkers checkers, IReadOnlyList<Node> nodes, BlacklistOptions options)
+{
+    private const string Issuer = "sim";
+
+    private int _number;
+
+    private Random Random => world.Random;
+
+    /// <summary>Uses the fleet until a time.</summary>
+    public void Begin(long end)
+    {
+        var pace = world.Between(10, 60).TotalMilliseconds;
+        void Next()
+        {
+            if (world.Now < end)
+            {
+                Act();
+                world.After(world.Between(1, pace), Next);
+            }
+        }
+        world.After(TimeSpan.FromMilliseconds(100), Next);
+    }
+
+    private void Act()
+    {
+        if (Any() is not { } node)
+        {
+            return;
+        }
+        switch (Random.Next(20))
+        {
+            case < 5:
+                LogIn(node);
+                break;
+            case < 7 when Recent() is { } token:
+                Refresh(node, token);
+                break;
+            case < 11 when Recent() is { } token:
+                Revoke(node, token);
+                break;
+            case 11 when ledger.Decisions.Count != 0:
+                Lift(node, ledger.Decisions[Random.Next(ledger.Decisions.Count)]);
+                break;
+            case 12 when world.Chance(0.3):
+                Compact(node);
+                break;
+            default:
+                if (Recent() is { } asked)
+                {
+                    Ask(node, asked);
+                }
+                break;
+        }
+    }
+
+    private Node? Any() => nodes[Random.Next(nodes.Count)] is { IsAlive: true } node ? node : null;
+
+    private Issued? Recent() => ledger.Tokens.Count == 0
+        ? null
+        : ledger.Tokens[^(1 + Random.Next(Math.Min(ledger.Tokens.Count, 30)))];
+
+    private async void LogIn(Node node)
+    {
+        var user = $"user-{Random.Next(5)}";
+        await IssueAsync(node, new TokenFacts
+        {
+            Issuer = Issuer, TokenId = $"token-{++_number}", Session = $"session-{_number}", Subject = user,
+        }, of: null);
+    }
+
+    /// <summary>As the server does: the old token is asked about, and its session and time of log-in stay.</summary>
+    private async void Refresh(Node node, Issued old)
+    {
+        var (began, verdict, isFresh) = await node.CheckAsync(old.Facts);
+        if (verdict is { } known)
+        {
+            checkers.Answered(node, old, began, known, isFresh);
+            if (known == Verdict.Accepted)
+            {
+                await IssueAsync(node, old.Facts with { TokenId = $"token-{++_number}" }, old);
+            }
+        }
+    }
+
+    private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
+    {
+        var (stamp, at, isPrivate) = await node.DoAsync(blacklist => Task.FromResult(
+            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0)));
+        if (stamp == DateTimeOffset.MaxValue)
+        {
+            return;
+        }
+        var expires = stamp + world.Between(1_000, world.Chance(0.5) ? 6_000 : 60_000);
+        facts = facts with
+        {
+            IssuedAt = stamp,
+            AuthenticatedAt = of is null ? stamp : facts.AuthenticatedAt,
+            ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(expires.ToUnixTimeSeconds()),
+        };
+        ledger.Tokens.Add(new Issued(facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true));
+        world.Tell($"{node} issued {facts.TokenId} of {facts.Subject}, iat {facts.IssuedAt:HH:mm:ss}");
+    }
+
+    private async void Revoke(Node node, Issued token)
+    {
+        var (kind, value) = Random.Next(3) switch
+        {
+            0 => (RuleKind.Token, token.Facts.TokenId),
+            1 => (RuleKind.Session, token.Facts.Session!),
+            _ => (RuleKind.Subject, token.Facts.Subject!),
+        };
+        var revocation = kind switch
+        {
+            RuleKind.Token => Revocation.OfToken(Issuer, value) with { ExpiresAt = token.Facts.ExpiresAt },
+            RuleKind.Session => Revocation.OfSession(Issuer, value),
+            _ => Revocation.OfSubject(Issuer, value),
+        };
+        var decision = new Decision(++_number, kind, value, node, world.Now);
+        revocation = revocation with { Note = decision.Number };
+        try
+        {
+            decision.Receipt = await node.DoAsync(blacklist =>
+            {
+                ledger.Began(decision);
+                decision.BegunByClock = node.Clock.GetTimestamp();
+                return blacklist.RevokeAsync(revocation).AsTask();
+            });
+        }
+        catch (IOException fault)
+        {
+            world.Tell($"{decision} failed: {fault.Message}");
+            return;
+        }
+        decision.AnsweredAt = world.Now;
+        decision.IsUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.StartedAt;
+        world.Tell($"{decision} answered {decision.Receipt.State}, "
+            + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
+        AskAround(token);
+    }
+
+    /// <summary>Everywhere, at once and a little later.</summary>
+    private void AskAround(Issued token)
+    {
+        foreach (var node in nodes)
+        {
+            for (var times = Random.Next(1, 4); times > 0; times--)
+            {
+                world.After(
+                    world.Between(0.001, world.Chance(0.5) ? 5 : options.Freshness.TotalMilliseconds * 3),
+                    () => Ask(node, token));
+            }
+        }
+    }
+
+    private async void Lift(Node node, Decision decision)
+    {
+        if (!decision.IsAcknowledged || decision.LiftBegunAt != long.MaxValue)
+        {
+            return;
+        }
+        decision.LiftBegunAt = world.Now;
+        try
+        {
+            decision.LiftReceipt = await node.DoAsync(
+                blacklist => blacklist.LiftAsync([decision.Made!.Id], "mistake", "sim").AsTask());
+        }
+        catch (IOException fault)
+        {
+            world.Tell($"the lift of {decision} failed: {fault.Message}");
+            return;
+        }
+        decision.LiftAnsweredAt = world.Now;
+        decision.IsLiftUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.LiftBegunAt;
+        world.Tell($"the lift of {decision} answered {decision.LiftReceipt?.State.ToString() ?? "that it is not there"}");
+    }
+
+    private async void Compact(Node node)
+    {
+        try
+        {
+            var result = await node.DoAsync(blacklist => blacklist.CompactAsync().AsTask());
+            world.Tell($"{node} compacted, {result.EntriesDropped} dropped");
+        }
+        catch (IOException fault)
+        {
+            world.Tell($"{node} did not compact: {fault.Message}");
+        }
+    }
+
+    private async void Ask(Node node, Issued token)
+    {
+        if (!node.IsAlive)
+        {
+            return;
+        }
+        var (began, verdict, isFresh) = await node.CheckAsync(token.Facts);
+        if (verdict is { } known)
+        {
+            world.Tell($"{node} says of {token.Facts.TokenId}: {known}");
+            checkers.Answered(node, token, began, known, isFresh);
+        }
+    }
+}

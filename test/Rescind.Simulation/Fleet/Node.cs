@@ -1,0 +1,204 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Rescind.Redis;
+
+namespace Rescind.Simulation;
+
+/// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
+/// and the clocks that it had.</summary>
+internal sealed class Node(World world, RedisGroup redis, Ledger ledger, BlacklistOptions options, int number, bool hasDisk)
+{
+    private Turn? _turn;
+    private bool _isChecking;
+    private long _suspendedUntil = long.MinValue;
+
+    public int Number => number;
+
+    public NodeClock Clock { get; } = new(world, 0.95 + (world.Random.NextDouble() * 0.1));
+
+    public Disk? Disk { get; } = hasDisk ? new Disk(world) : null;
+
+    public Link? Link { get; private set; }
+
+    public Blacklist? Blacklist { get; private set; }
+
+    public bool IsAlive { get; private set; }
+
+    /// <summary>Its key in the registry, drawn at its start.</summary>
+    public string Process { get; private set; } = "";
+
+    /// <summary>When all of its clocks last stood; a promise makes an exception of that.</summary>
+    public long AllClocksStoodUntil { get; private set; } = long.MinValue;
+
+    public bool IsFrozen => _turn!.IsFrozen;
+
+    /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
+    public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
+
+    /// <summary>Whether its monotonic clock ever stood.</summary>
+    public bool WasSuspended { get; private set; }
+
+    public override string ToString() => $"node-{number}";
+
+    public void Start()
+    {
+        var turn = new Turn(world, ToString());
+        (_turn, IsAlive) = (turn, true);
+        Link = new Link(world, redis, Clock, turn);
+        var names = new RedisNames("sim", ToString(), 0);
+        Process = names.Process;
+        turn.Do(_ => Build(names), null);
+        Clock.Read = null;
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Crash()
+    {
+        if (IsAlive)
+        {
+            IsAlive = false;
+            _turn!.End();
+            redis.Remove(Link!);
+            Disk?.Crash();
+        }
+    }
+
+    /// <summary>Sets the wall clock; null: right. Set back on a machine that was suspended a moment ago, it hides the
+    /// pause from every clock, as if all had stood.</summary>
+    public void SetClock(TimeSpan? by)
+    {
+        var before = Clock.Error;
+        if (by is { } step)
+        {
+            Clock.Step(step);
+        }
+        else
+        {
+            Clock.SetRight();
+        }
+        if (Clock.Error < before && _suspendedUntil + (options.Freshness * 1.25).Ticks >= world.Now)
+        {
+            AllClocksStoodUntil = Math.Max(world.Now, _suspendedUntil);
+        }
+    }
+
+    public void Freeze() => _turn!.Freeze();
+
+    public void Resume()
+    {
+        Clock.Stand(monotonic: false, wall: false);
+        _turn!.Resume();
+    }
+
+    /// <summary>The machine is suspended for a while: its monotonic clock stands, and under a hypervisor its wall clock
+    /// too.</summary>
+    public void Suspend(TimeSpan time, bool allClocks)
+    {
+        (WasSuspended, _suspendedUntil) = (true, world.Now + time.Ticks);
+        Freeze();
+        Clock.Stand(monotonic: true, wall: allClocks);
+        var turn = _turn;
+        world.After(time, () =>
+        {
+            if (turn == _turn)
+            {
+                Resume();
+                AllClocksStoodUntil = allClocks ? world.Now : AllClocksStoodUntil;
+            }
+        });
+    }
+
+    /// <summary>Does something in the process; never completes when it dies.</summary>
+    public Task<T> DoAsync<T>(Func<Blacklist, Task<T>> work)
+    {
+        var blacklist = Blacklist!;
+        return _turn!.Start(() => work(blacklist));
+    }
+
+    /// <summary>A check, in the middle of which the thread may lose the processor, or the whole process may.</summary>
+    /// <returns>When it began and how it ended; no verdict for a token that the validator refuses, because it has
+    /// expired by the wall clock.</returns>
+    public Task<(long Began, Verdict? Verdict, bool IsFresh)> CheckAsync(TokenFacts token) => DoAsync(async blacklist =>
+    {
+        var began = world.Now;
+        if (token.ExpiresAt + options.ClockSkew <= Clock.GetUtcNow())
+        {
+            return (began, (Verdict?)null, false);
+        }
+        if (world.Chance(0.05))
+        {
+            Interrupt();
+        }
+        var check = blacklist.CheckAsync(token);
+        Clock.Read = null;
+        var verdict = await check;
+        return (began, (Verdict?)verdict, blacklist.Feed.IsFresh);
+    });
+
+    /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
+    private void Interrupt()
+    {
+        var (isWhole, time) = (world.Chance(0.5), world.Between(1, options.Freshness.TotalMilliseconds * 3));
+        var turn = _turn!;
+        Clock.Read = () =>
+        {
+            if (_isChecking)
+            {
+                return;
+            }
+            (_isChecking, Clock.Read) = (true, null);
+            if (isWhole)
+            {
+                turn.Freeze();
+            }
+            world.RunTo(world.Now + time.Ticks);
+            if (isWhole)
+            {
+                turn.Resume();
+            }
+            _isChecking = false;
+        };
+    }
+
+    private void Build(RedisNames names)
+    {
+        var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance);
+        IRevocationLog log = Disk is null
+            ? shared
+            : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
+        Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
+        {
+            DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),
+        };
+        _ = FollowAsync(Blacklist);
+    }
+
+    private async Task FollowAsync(Blacklist blacklist)
+    {
+        try
+        {
+            await blacklist.RunAsync(CancellationToken.None);
+        }
+        catch (Exception fault)
+        {
+            world.Break("the feed goes on", $"{this} stopped following: {fault}");
+        }
+    }
+
+    /// <summary>Tells the ledger what was decided, before anything is appended.</summary>
+    private sealed class Recorder(Ledger ledger, Node node) : IRevocationRecords
+    {
+        private readonly RecentRecords _recent = new();
+
+        public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel)
+        {
+            ledger.Completed(records, node.Blacklist!.Feed.Lease?.Sent.Timestamp);
+            return _recent.AddAsync(records, cancel);
+        }
+
+        public ValueTask<IReadOnlyList<Revocation>> FindAsync(
+            IReadOnlyList<RevocationId> ids, CancellationToken cancel) => _recent.FindAsync(ids, cancel);
+
+        public ValueTask<RevocationPage> ListAsync(RevocationQuery query, CancellationToken cancel) =>
+            _recent.ListAsync(query, cancel);
+    }
+}

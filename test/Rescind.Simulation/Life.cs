@@ -1,0 +1,84 @@
+// One life of a fleet: the world is made, clients use it while faults befall it, then everything is healed, and after
+// a while the promises are looked at once more.
+using System.Globalization;
+
+namespace Rescind.Simulation;
+
+/// <summary>How a life ended.</summary>
+internal sealed record Outcome(
+    ulong Seed, ulong Trace, BrokenPromiseException? Broken, IReadOnlyList<string> Story, int Asked, int Decisions, int Exceptions);
+
+internal sealed class Life
+{
+    /// <summary>How many freshness bounds after the last fault everything must be confirmed.</summary>
+    public const int BoundsToHeal = 30;
+
+    private readonly World _world;
+    private readonly RedisGroup _redis;
+    private readonly Ledger _ledger = new();
+    private readonly List<Node> _nodes = [];
+    private readonly Checkers _checkers;
+    private readonly BlacklistOptions _options;
+    private readonly Clients _clients;
+    private readonly Faults _faults;
+    private readonly ulong _seed;
+
+    public Life(ulong seed, LuaScripts lua, bool tells = false)
+    {
+        _seed = seed;
+        _world = new World(seed, tells);
+        var random = _world.Random;
+        _options = new BlacklistOptions
+        {
+            Freshness = TimeSpan.FromMilliseconds(random.Next(3, 11) * 100),
+            LongestTokenLifetime = TimeSpan.FromMinutes(1),
+            ClockSkew = TimeSpan.FromSeconds(random.Next(0, 3)),
+            WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
+        };
+        _redis = new RedisGroup(_world, lua, random.Next(3));
+        var hasDisk = _world.Chance(0.8);
+        var count = Math.Min(random.Next(1, 8), random.Next(1, 8));
+        for (var number = 1; number <= count; number++)
+        {
+            _nodes.Add(new Node(_world, _redis, _ledger, _options, number, hasDisk));
+        }
+        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options);
+        _redis.Wrote = _checkers.Wrote;
+        _clients = new Clients(_world, _ledger, _checkers, _nodes, _options);
+        _faults = new Faults(_world, _redis, _nodes, _options);
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
+    }
+
+    /// <summary>Goes on until everything is confirmed and a few bounds longer, at most until the stated
+    /// time.</summary>
+    private void HealUntil(long latest)
+    {
+        for (var quiet = 0; quiet < 5 && _world.Now < latest && _world.Broken is null; quiet++)
+        {
+            _world.RunTo(Math.Min(latest, _world.Now + _options.Freshness.Ticks));
+            quiet = _nodes.TrueForAll(node => node.IsConfirmed) ? quiet : 0;
+        }
+    }
+
+    /// <summary>Lives it to its end.</summary>
+    public Outcome Run()
+    {
+        foreach (var node in _nodes)
+        {
+            _world.After(_world.Between(0, _world.Chance(0.3) ? 2_000 : 50), node.Start);
+        }
+        var end = _world.Between(5_000, 10_000).Ticks;
+        _clients.Begin(end);
+        _faults.Begin(end);
+        _world.RunTo(end);
+        _faults.Heal();
+        HealUntil(end + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        if (_world.Broken is null)
+        {
+            _checkers.Healed();
+        }
+        _world.Tell($"{_checkers.Asked} checks, {_ledger.Decisions.Count} decisions, {_checkers.Exceptions} exceptions");
+        return new Outcome(
+            _seed, _world.Trace, _world.Broken, _world.Story, _checkers.Asked, _ledger.Decisions.Count, _checkers.Exceptions);
+    }
+}

@@ -1,0 +1,183 @@
+// What is asked of every life, after every step. The numbers are those of docs/proof.md.
+using Rescind.Redis;
+
+namespace Rescind.Simulation;
+
+internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions options)
+{
+    public const string Immediate = "1 immediate";
+    public const string NoFalseRefusal = "2 no false refusal";
+    public const string NothingLost = "3 nothing lost";
+    public const string AllEqual = "4 all equal";
+    public const string Progress = "5 progress";
+
+    private static readonly PackCodec Codec = new(null);
+
+    /// <summary>How often an exception of promise 1 was made use of.</summary>
+    public int Exceptions { get; private set; }
+
+    public int Asked { get; private set; }
+
+    /// <summary>A check is over.</summary>
+    public void Answered(Node node, Issued token, long began, Verdict verdict, bool isFresh)
+    {
+        Asked++;
+        if (verdict == Verdict.Accepted)
+        {
+            foreach (var decision in ledger.Decisions.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
+            {
+                if (IsException(decision, node) || IsSteppedOver(decision, token))
+                {
+                    Exceptions++;
+                    continue;
+                }
+                world.Break(Immediate, $"{node} accepted {token.Facts.TokenId} in a check that began "
+                    + $"{began / 10_000.0:0.000} ms, though {decision} was answered {decision.Receipt!.State} at "
+                    + $"{decision.AnsweredAt / 10_000.0:0.000} ms; auth_time {token.Facts.AuthenticatedAt:mm:ss}, iat "
+                    + $"{token.Facts.IssuedAt:mm:ss}, cutoff {decision.Made!.IssuedBefore:mm:ss}, known here: "
+                    + $"{node.Blacklist!.Index.ExpiryOf(decision.Made.Id) is not null}");
+            }
+        }
+        if (verdict == Verdict.Revoked
+            && !ledger.Decisions.Any(one => one.MayEnd(token) && !IsUndone(one, node, began, isFresh)))
+        {
+            world.Break(NoFalseRefusal, $"{node} refused {token.Facts.TokenId}, and nothing that is in force ends it");
+        }
+    }
+
+    /// <summary>A client's write on a server: the end of a recovery is when promise 4 must hold.</summary>
+    public void Wrote(RedisServer server, Effect effect)
+    {
+        if (effect.Command != "HSET")
+        {
+            return;
+        }
+        for (var i = 0; i + 1 < effect.Arguments.Length; i += 2)
+        {
+            if (effect.Arguments[i] == "state" && effect.Arguments[i + 1] == "closed")
+            {
+                Closed(server);
+            }
+        }
+    }
+
+    /// <summary>The world was healed and left alone for a while.</summary>
+    public void Healed()
+    {
+        foreach (var node in nodes)
+        {
+            var status = node.Blacklist!.GetStatus();
+            if (!status.Fresh || status.Log.JournalPending != 0)
+            {
+                world.Break(Progress, $"{node} is {(status.Fresh ? "fresh" : "not fresh")}, owes "
+                    + $"{status.Log.JournalPending}, fault: {status.Fault}");
+            }
+        }
+        var inLog = EntriesOf(redis.Master);
+        foreach (var decision in ledger.Decisions.Where(one =>
+            one.IsAcknowledged && Lives(one) && !(one.IsUnheld && one.IsUnkept)))
+        {
+            foreach (var node in nodes)
+            {
+                var has = node.Blacklist!.Index.ExpiryOf(decision.Made!.Id) is not null;
+                if (!has && decision.LiftBegunAt == long.MaxValue)
+                {
+                    world.Break(NothingLost, $"{node} does not know {decision}, answered {decision.Receipt!.State}");
+                }
+                if (has && decision is { IsLifted: true, IsLiftUnkept: false })
+                {
+                    world.Break(NothingLost, $"{node} knows {decision} again, which was lifted");
+                }
+            }
+        }
+        AreEqual(inLog);
+    }
+
+    /// <summary>All indexes are the replay of the log, as far as nothing has expired.</summary>
+    private void AreEqual(IReadOnlyCollection<LogEntry> inLog)
+    {
+        var lifted = inLog.Where(entry => entry.IsLift).Select(entry => entry.Id).ToHashSet();
+        var expected = inLog.Where(entry => !entry.IsLift && !lifted.Contains(entry.Id) && Lives(entry.ExpiresAt))
+            .Select(entry => entry.Id).ToHashSet();
+        foreach (var node in nodes)
+        {
+            var known = Enumerable.Range(0, TokenTable.ShardCount + 1)
+                .SelectMany(part => node.Blacklist!.Index.Entries(part))
+                .Where(entry => !entry.IsLift && Lives(entry.ExpiresAt)).Select(entry => entry.Id).ToHashSet();
+            if (!known.SetEquals(expected))
+            {
+                world.Break(AllEqual, $"{node} knows {known.Count} live revocations, the log has {expected.Count}; "
+                    + $"{known.Except(expected).Count()} only it has, {expected.Except(known).Count()} only the log; among them "
+                    + string.Join("; ", ledger.Decisions.Where(one => one.Made is { } made
+                        && known.Contains(made.Id) != expected.Contains(made.Id)).Take(3)));
+            }
+        }
+    }
+
+    /// <summary>Whoever reported has given back what it holds: an acknowledged revocation that is not in the log now was
+    /// held by none of them. Nor was one whose writer stands still with the log's answer in its hands.</summary>
+    private void Closed(RedisServer server)
+    {
+        var inLog = EntriesOf(server).Select(entry => entry.Id).ToHashSet();
+        var reported = server.Store.Hash.Keys.Where(key => key.StartsWith("p:", StringComparison.Ordinal))
+            .Select(key => nodes.FirstOrDefault(node => "p:" + node.Process == key && node.IsAlive))
+            .OfType<Node>().ToList();
+        foreach (var decision in ledger.Decisions.Where(one => one is { Made: not null, IsUnheld: false }
+            && one.LiftBegunAt == long.MaxValue && one.Receipt?.State != ReceiptState.Journaled
+            && !inLog.Contains(one.Made.Id)))
+        {
+            if (decision.IsAcknowledged && Lives(decision) && reported.Find(node => node.Blacklist!.Index.ExpiryOf(decision.Made!.Id) is not null) is { } holder)
+            {
+                world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
+            }
+            decision.IsUnheld = true;
+        }
+    }
+
+    private bool IsInForce(Decision decision, Node node, long began) =>
+        decision is { IsAcknowledged: true, LiftBegunAt: long.MaxValue } && decision.Receipt!.State switch
+        {
+            ReceiptState.Everywhere => decision.AnsweredAt < began,
+            ReceiptState.Stored => decision.AnsweredAt + (options.Freshness * 1.25).Ticks < began,
+            _ => node == decision.By && decision.AnsweredAt < began,
+        };
+
+    private bool IsException(Decision decision, Node node) =>
+        decision.IsUnheld || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
+
+    /// <summary>A log-in right after a cutoff is stamped past it, ahead of the clock. A node that cannot know that cutoff,
+    /// because it or the other one cannot reach the log, or because everybody who held it is gone, may make a new one that
+    /// does not reach so far. Nor does one of a machine that was suspended and has not read the log since: its clock
+    /// for the log stood still.</summary>
+    private bool IsSteppedOver(Decision decision, Issued token) =>
+        decision.Kind == RuleKind.Subject
+        && (token.IsPrivate || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
+            || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
+        && token.Facts.AuthenticatedAt > decision.Made!.IssuedBefore
+        && (token.Facts.AuthenticatedAt > World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + TimeSpan.FromSeconds(1)
+            || (decision.IsBlind && decision.By.WasSuspended));
+
+    /// <summary>Lifted, and this node must know: it is fresh, and the lift was confirmed everywhere.</summary>
+    private bool IsUndone(Decision decision, Node node, long began, bool isFresh) =>
+        isFresh && !IsException(decision, node) && decision.LiftReceipt is { State: not ReceiptState.Journaled } && decision.LiftAnsweredAt
+            + (decision.LiftReceipt.State == ReceiptState.Stored ? (options.Freshness * 1.25).Ticks : 0) < began;
+
+    /// <summary>Whether no clock in the world may have let it expire.</summary>
+    private bool Lives(Decision decision) => decision.Made!.Kind == RuleKind.Token
+        ? Lives(decision.Made.ExpiresAt!.Value + options.ClockSkew)
+        : decision.Made.Kind == RuleKind.Subject
+            || Lives(decision.Made.MadeAt + options.LongestTokenLifetime);
+
+    private bool Lives(DateTimeOffset expires) =>
+        expires == DateTimeOffset.MaxValue || expires > World.Beginning + TimeSpan.FromTicks(world.Now) + TimeSpan.FromSeconds(1);
+
+    private static List<LogEntry> EntriesOf(RedisServer server)
+    {
+        var entries = new List<LogEntry>();
+        foreach (var pack in server.Store.Packs)
+        {
+            Codec.Unpack(System.Text.Encoding.Latin1.GetBytes(pack), entries);
+        }
+        return entries;
+    }
+}

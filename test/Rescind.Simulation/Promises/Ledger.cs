@@ -1,0 +1,106 @@
+namespace Rescind.Simulation;
+
+/// <summary>A token that a node issued. Its session began with a log-in.</summary>
+/// <param name="Facts">What it says.</param>
+/// <param name="At">When it was issued.</param>
+/// <param name="LoggedInAt">When its session began.</param>
+/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
+internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate);
+
+/// <summary>A revocation as its caller sees it.</summary>
+internal sealed class Decision(int number, RuleKind kind, string value, Node by, long startedAt)
+{
+    /// <summary>Stands in the revocation's note.</summary>
+    public string Number { get; } = number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    public RuleKind Kind => kind;
+
+    public string Value => value;
+
+    public Node By => by;
+
+    /// <summary>When the call began.</summary>
+    public long StartedAt => startedAt;
+
+    /// <summary>What was appended; null while it was not decided.</summary>
+    public Revocation? Made { get; set; }
+
+    /// <summary>When it began, by its node's monotonic clock.</summary>
+    public long BegunByClock { get; set; }
+
+    /// <summary>Its node could not read the log when it decided, so it may not know the newest cutoffs.</summary>
+    public bool IsBlind { get; set; }
+
+    /// <summary>Its node's disk was full, so only the log and other nodes have it.</summary>
+    public bool IsUnkept { get; set; }
+
+    /// <summary>The same of its lift.</summary>
+    public bool IsLiftUnkept { get; set; }
+
+    public Receipt? Receipt { get; set; }
+
+    public long AnsweredAt { get; set; } = long.MaxValue;
+
+    public long LiftBegunAt { get; set; } = long.MaxValue;
+
+    public Receipt? LiftReceipt { get; set; }
+
+    public long LiftAnsweredAt { get; set; } = long.MaxValue;
+
+    /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that.</summary>
+    public bool IsUnheld { get; set; }
+
+    public bool IsAcknowledged => Receipt is not null;
+
+    public bool IsLifted => LiftReceipt is not null;
+
+    /// <summary>Whether it ends a token, by what its caller may expect: everything that existed when the call
+    /// began.</summary>
+    public bool MustEnd(Issued token) => kind switch
+    {
+        RuleKind.Token => token.Facts.TokenId == value,
+        RuleKind.Session => token.Facts.Session == value,
+        RuleKind.Subject => token.Facts.Subject == value && token.LoggedInAt < startedAt,
+        _ => false,
+    };
+
+    /// <summary>Whether it may end a token, by what was written down.</summary>
+    public bool MayEnd(Issued token) => Made is not null && kind switch
+    {
+        RuleKind.Token => token.Facts.TokenId == value,
+        RuleKind.Session => token.Facts.Session == value,
+        RuleKind.Subject => token.Facts.Subject == value
+            && (token.Facts.IssuedAt <= Made.IssuedBefore || token.Facts.AuthenticatedAt <= Made.IssuedBefore),
+        _ => false,
+    };
+
+    public override string ToString() => $"{kind} {value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
+}
+
+/// <summary>All that clients know: what was issued and what was decided.</summary>
+internal sealed class Ledger
+{
+    private readonly Dictionary<string, Decision> _byNumber = new(StringComparer.Ordinal);
+
+    public List<Issued> Tokens { get; } = [];
+
+    public List<Decision> Decisions { get; } = [];
+
+    public void Began(Decision decision)
+    {
+        Decisions.Add(decision);
+        _byNumber.Add(decision.Number, decision);
+    }
+
+    /// <summary>A node completed revocations and is about to append them.</summary>
+    /// <param name="records">What it decided.</param>
+    /// <param name="newest">When it last read the log, by its monotonic clock; null: it has no lease.</param>
+    public void Completed(IReadOnlyList<Revocation> records, long? newest)
+    {
+        foreach (var record in records.Where(record => record.LiftedAt is null))
+        {
+            var decision = _byNumber[record.Note!];
+            (decision.Made, decision.IsBlind) = (record, newest is null || newest < decision.BegunByClock);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+namespace Rescind.Simulation;
+
+/// <summary>The Redis servers of a world: a master and its replicas, who is told about what, and what can befall
+/// them.</summary>
+internal sealed class RedisGroup
+{
+    private readonly World _world;
+    private readonly List<Link> _links = [];
+    private readonly double _lagMs;
+
+    public RedisGroup(World world, LuaScripts lua, int replicas)
+    {
+        (_world, _lagMs) = (world, world.Random.Next(1, 30));
+        Servers = [.. Enumerable.Range(0, replicas + 1)
+            .Select(number => new RedisServer(world, this, lua, $"redis-{number}"))];
+        Master = Servers[0];
+        foreach (var replica in Servers.Skip(1))
+        {
+            replica.MasterOfIt = Master;
+        }
+    }
+
+    public IReadOnlyList<RedisServer> Servers { get; }
+
+    /// <summary>The server that new connections are led to.</summary>
+    public RedisServer Master { get; private set; }
+
+    /// <summary>Whether messages hang somewhere at times.</summary>
+    public bool HasHiccups { get; private set; } = true;
+
+    /// <summary>Called after every write that a client made.</summary>
+    public Action<RedisServer, Effect> Wrote { get; set; } = static (_, _) => { };
+
+    /// <summary>Called after what a server holds was replaced.</summary>
+    public Action<RedisServer> Changed { get; set; } = static _ => { };
+
+    public TimeSpan Lag() => _world.Between(0.1, _lagMs);
+
+    public void Add(Link link) => _links.Add(link);
+
+    public void Remove(Link link) => _links.Remove(link);
+
+    public void Publish(RedisServer server, string channel, string message)
+    {
+        foreach (var link in _links)
+        {
+            link.Announce(server, channel, message);
+        }
+    }
+
+    /// <summary>Makes a replica the master. The old one goes on for whoever is still connected to it, until it is told
+    /// to follow.</summary>
+    public void FailOver(bool isOldAlive, TimeSpan split)
+    {
+        var chosen = Servers.FirstOrDefault(one => one != Master && one.IsUp);
+        if (chosen is null)
+        {
+            return;
+        }
+        var old = Master;
+        Master = chosen;
+        chosen.Promote();
+        foreach (var other in Servers.Where(one => one.MasterOfIt == old))
+        {
+            other.Follow(chosen);
+        }
+        old.IsUp = isOldAlive;
+        _world.After(split, () =>
+        {
+            if (Master == chosen && HasHiccups)
+            {
+                old.IsUp = true;
+                old.Follow(chosen);
+            }
+        });
+    }
+
+    /// <summary>Everything works again.</summary>
+    public void Heal()
+    {
+        foreach (var server in Servers)
+        {
+            server.IsFull = false;
+            if (!server.IsUp)
+            {
+                server.Restart(server.Offset);
+            }
+            if (server != Master && server.MasterOfIt != Master)
+            {
+                server.Follow(Master);
+            }
+        }
+        Master.MasterOfIt = null;
+        HasHiccups = false;
+    }
+}

@@ -1,0 +1,175 @@
+using System.Globalization;
+
+namespace Rescind.Simulation;
+
+/// <summary>One Redis server. A write reaches its replicas later; what they have is a prefix of what it
+/// has.</summary>
+internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua, string name)
+{
+    private readonly TimeSpan _clockError = world.Between(-300, 300);
+    private readonly List<(int Needed, int Offset, TaskCompletionSource<int> Answer)> _waiting = [];
+    private List<Effect> _history = [];
+
+    public string Name => name;
+
+    public Store Store { get; private set; } = new();
+
+    public bool IsUp { get; set; } = true;
+
+    /// <summary>No memory left: what needs some is refused.</summary>
+    public bool IsFull { get; set; }
+
+    public RedisServer? MasterOfIt { get; set; }
+
+    /// <summary>How far it has followed its master.</summary>
+    public int Offset => _history.Count;
+
+    private string Run { get; set; } = NewRun(world);
+
+    private IEnumerable<RedisServer> Replicas => group.Servers.Where(one => one.MasterOfIt == this && one.IsUp);
+
+    /// <summary>Runs a script, or a command when <paramref name="script"/> is null.</summary>
+    /// <exception cref="RedisRefusal">It is refused.</exception>
+    public object? Execute(string? script, string[] words)
+    {
+        if (MasterOfIt is not null)
+        {
+            throw new RedisRefusal("READONLY You can't write against a read only replica.");
+        }
+        var hasWritten = false;
+        object? Call(string command, string[] arguments)
+        {
+            switch (command)
+            {
+                case "INFO":
+                    return arguments[0] == "server"
+                        ? $"run_id:{Run}\r\n"
+                        : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\n";
+                case "TIME":
+                    var time = World.Beginning + TimeSpan.FromTicks(world.Now) + _clockError;
+                    return new object?[]
+                    {
+                        time.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
+                        (time.Ticks % TimeSpan.TicksPerSecond / 10).ToString(CultureInfo.InvariantCulture),
+                    };
+                case "PUBLISH":
+                    group.Publish(this, arguments[0], arguments[1]);
+                    return 0L;
+            }
+            var rest = command == "MEMORY" ? arguments : arguments[1..];
+            if (!Store.IsWrite(command))
+            {
+                return Store.Execute(command, rest);
+            }
+            if (IsFull && !hasWritten && Store.NeedsMemory(command))
+            {
+                throw new RedisRefusal("OOM command not allowed when used memory > 'maxmemory'.");
+            }
+            hasWritten = true;
+            return Write(new Effect(command, rest));
+        }
+        return script is null
+            ? Call(words[0], words[1..])
+            : lua.Run(script, ["{sim}:log", "{sim}:fleet"], words, Call);
+    }
+
+    /// <summary><c>WAIT</c>: how many replicas have all that was written so far, once they are enough or 500 ms have
+    /// passed.</summary>
+    public Task<int> WaitAsync(int needed)
+    {
+        var answer = new TaskCompletionSource<int>();
+        var offset = Offset;
+        _waiting.Add((needed, offset, answer));
+        world.After(TimeSpan.FromMilliseconds(500), () => answer.TrySetResult(CountAt(offset)));
+        Answer();
+        return answer.Task;
+    }
+
+    /// <summary>Starts again under a new run, with the first so many of its writes.</summary>
+    public void Restart(int writes)
+    {
+        (IsUp, Run) = (true, NewRun(world));
+        Load(_history[..writes]);
+        Resynchronize();
+    }
+
+    /// <summary><c>FLUSHALL</c>: everything is gone, and it is the same run.</summary>
+    public void Flush()
+    {
+        Load([]);
+        Resynchronize();
+    }
+
+    /// <summary>Is made the master: what it has not got from the old one is lost.</summary>
+    public void Promote()
+    {
+        (MasterOfIt, Run) = (null, NewRun(world));
+        group.Changed(this);
+    }
+
+    /// <summary>Throws its own away and follows another.</summary>
+    public void Follow(RedisServer master)
+    {
+        MasterOfIt = master;
+        Load([.. master._history]);
+    }
+
+    private object? Write(Effect effect)
+    {
+        var reply = Store.Execute(effect.Command, effect.Arguments);
+        _history.Add(effect);
+        group.Wrote(this, effect);
+        var offset = Offset;
+        var history = _history;
+        foreach (var replica in Replicas)
+        {
+            world.After(group.Lag(), () => replica.CatchUp(this, history, offset));
+        }
+        return reply;
+    }
+
+    private void CatchUp(RedisServer master, List<Effect> history, int offset)
+    {
+        if (MasterOfIt != master || !IsUp || master._history != history)
+        {
+            return;
+        }
+        for (var at = Offset; at < offset; at++)
+        {
+            Store.Execute(history[at].Command, history[at].Arguments);
+            _history.Add(history[at]);
+        }
+        world.After(group.Lag(), master.Answer);
+    }
+
+    private void Answer()
+    {
+        foreach (var one in _waiting.Where(one => CountAt(one.Offset) >= one.Needed).ToList())
+        {
+            _waiting.Remove(one);
+            one.Answer.TrySetResult(CountAt(one.Offset));
+        }
+    }
+
+    private int CountAt(int offset) => Replicas.Count(one => one.Offset >= offset);
+
+    private void Resynchronize()
+    {
+        foreach (var replica in group.Servers.Where(one => one.MasterOfIt == this))
+        {
+            replica.Load([.. _history]);
+        }
+        group.Changed(this);
+    }
+
+    private void Load(List<Effect> history)
+    {
+        (Store, _history) = (new Store(), history);
+        foreach (var effect in history)
+        {
+            Store.Execute(effect.Command, effect.Arguments);
+        }
+    }
+
+    private static string NewRun(World world) => world.Random.NextInt64().ToString("x16", CultureInfo.InvariantCulture);
+}
