@@ -18,7 +18,7 @@ return args switch
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
-    ["soak", "simulation"] => Simulate("lives", "200000", "1000000"),
+    ["soak", "simulation"] => !Build() ? 1 : Simulate("lives", "200000", "1000000"),
     ["soak", "mistakes"] => FindMistakes(),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
@@ -62,29 +62,29 @@ int Test(string? name)
     return failed == 0 && passed > 0 ? 0 : 1;
 }
 
-int Simulate(params string[] words) => Build()
-    ? Run($"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation", words, [])
-    : 1;
+int Simulate(params string[] words) =>
+    Run($"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation", words, []);
 
 // mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
 int FindMistakes()
 {
     var copy = Directory.CreateTempSubdirectory("rescind-mistakes-").FullName;
     var notFound = Run("git", ["clone", "-q", ".", copy], []);
-    foreach (var mistake in File.ReadAllText("test/Rescind.Simulation/mistakes.txt").Split("== ")[1..])
+    foreach (var mistake in ("\n" + File.ReadAllText("test/Rescind.Simulation/mistakes.txt")).Split("\n== ")[1..])
     {
         Run("git", ["-C", copy, "checkout", "-q", "."], []);
         foreach (var patch in mistake.Split("\n-- ")[1..])
         {
-            var (path, rest) = (Path.Combine(copy, patch[..patch.IndexOf('\n')]), patch[(patch.IndexOf("\n<< ") + 4)..]);
-            var (old, wrong) = (rest[..rest.IndexOf("\n>>")], rest[(rest.IndexOf("\n>>") + 3)..]);
+            var path = Path.Combine(copy, patch.Split('\n')[0]);
+            var parts = patch.Split("\n<< ")[1].Split("\n>>");
+            var (old, wrong) = (parts[0], parts[1]);
             var (before, text) = (File.ReadAllText(path), wrong.StartsWith(' ') ? wrong[1..].TrimEnd('\n') : "");
-            if (!before.Contains(old))
+            if (!before.Contains(old, StringComparison.Ordinal))
             {
                 Console.Error.WriteLine($"{patch.Split('\n')[0]} does not hold what the mistake replaces: {old}");
                 return 1;
             }
-            File.WriteAllText(path, before.Replace(old, text));
+            File.WriteAllText(path, before.Replace(old, text, StringComparison.Ordinal));
         }
         Console.Write($"{mistake.Split('\n')[0]}: ");
         var project = Path.Combine(copy, "test/Rescind.Simulation");
