@@ -86,6 +86,22 @@ public sealed class BlacklistTests
         }
     }
 
+    /// <summary>Found by the simulation: the cutoff that the log-in had stepped over was lifted meanwhile.</summary>
+    [Fact]
+    public async Task A_revocation_after_a_lift_hits_the_log_in_that_stepped_over_the_lifted_one()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var first = await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+        var earliest = world.Blacklist.EarliestIssueTime(world.Token());
+        var between = world.Token() with { IssuedAt = earliest, AuthenticatedAt = earliest };
+        await world.Blacklist.LiftAsync([first.Id], "mistake", "admin");
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(between));
+
+        await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(between));
+    }
+
     /// <summary>The second revoker is another node that has not yet heard of the first cutoff.</summary>
     [Theory]
     [InlineData(RuleKind.Subject, "user-1")]
