@@ -156,9 +156,19 @@ internal sealed class JournaledLog : IRevocationLog
         }
         else
         {
-            _replica.StartOver();
+            StartOver();
         }
         return batch;
+    }
+
+    /// <summary>What was reconciled with a history that is gone too counts no more.</summary>
+    private void StartOver()
+    {
+        lock (_gate)
+        {
+            _owesReport = false;
+            _replica.StartOver();
+        }
     }
 
     /// <summary>Commits to the local file.</summary>
@@ -192,8 +202,9 @@ internal sealed class JournaledLog : IRevocationLog
             ReportIfPaid();
             return position;
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or InvalidOperationException)
         {
+            // Away, or the others run with settings that this node does not have: not confirmed either way.
             Volatile.Write(ref _isAway, true);
             Log.AppendFailed(_logger, fault.Message);
             return default;
@@ -259,8 +270,8 @@ internal sealed class JournaledLog : IRevocationLog
                 return;
             }
             _owesReport = false;
+            _replica.EndOver();
+            _shared.Reconciled();
         }
-        _replica.EndOver();
-        _shared.Reconciled();
     }
 }
