@@ -16,11 +16,13 @@ internal sealed class CompactionPlan
     private readonly List<LogPosition> _packs = [];
 
     private readonly PackCodec _codec;
+    private IReadOnlyList<LogEntry> _live = [];
+    private int _carried;
 
     private CompactionPlan(PackCodec codec) => _codec = codec;
 
     /// <summary>Live entries that stand before the cut, each once.</summary>
-    public IReadOnlyList<LogEntry> Carried { get; private set; } = [];
+    public IEnumerable<LogEntry> Carried => _live.Take(_carried);
 
     public long Dropped { get; private set; }
 
@@ -77,7 +79,7 @@ internal sealed class CompactionPlan
     {
         _packs.AddRange(tally.Packs);
         tally.Packs.Clear();
-        Carried = tally.Live.Values.ToList();
+        (_live, _carried) = (tally.Live, tally.Live.Count);
         (Dropped, Horizon) = (tally.Dead, tally.Horizon);
     }
 
@@ -85,10 +87,13 @@ internal sealed class CompactionPlan
     private sealed class Tally(PackCodec codec, DateTimeOffset now)
     {
         private readonly List<LogEntry> _pack = [];
+        private readonly Dictionary<(RevocationId, bool), int> _places = [];
 
         public List<LogPosition> Packs { get; } = [];
 
-        public Dictionary<(RevocationId, bool), LogEntry> Live { get; } = [];
+        /// <summary>In the order of the stream, so that a cut is a number of them: copying them at each
+        /// would take time with the square of the log.</summary>
+        public List<LogEntry> Live { get; } = [];
 
         public long Dead { get; private set; }
 
@@ -123,13 +128,26 @@ internal sealed class CompactionPlan
         {
             if (!IsDead(line))
             {
-                Live[(line.Id, line.IsLift)] = line;
+                AddLive(line);
                 return;
             }
             Dead++;
             if (!line.IsLift)
             {
                 Horizon = Math.Max(Horizon, line.ExpiresAt.ToUnixTimeSeconds());
+            }
+        }
+
+        /// <summary>One that stands twice is carried once, with its longer life.</summary>
+        private void AddLive(LogEntry line)
+        {
+            if (_places.TryAdd((line.Id, line.IsLift), Live.Count))
+            {
+                Live.Add(line);
+            }
+            else if (_places[(line.Id, line.IsLift)] is var place && Live[place].ExpiresAt < line.ExpiresAt)
+            {
+                Live[place] = line;
             }
         }
 

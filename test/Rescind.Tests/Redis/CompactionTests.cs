@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using Rescind.Redis;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Compaction of the log in Redis, beyond the contract: what it costs, and what a reader of the stream
+/// finds.</summary>
+public sealed class CompactionTests(ITestOutputHelper output)
+{
+    private const int Count = 60_000;
+
+    /// <summary>Single logouts make one stream entry each, and expired ones stand between live ones.</summary>
+    [Fact]
+    public async Task A_compaction_takes_time_in_proportion_to_the_log()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url, new BlacklistOptions { LargestBatch = Count });
+        await node.UntilCountsAsync(1);
+        var now = DateTimeOffset.UtcNow;
+        await WriteAsync(server, [.. Enumerable.Range(0, Count).Select(i => Entry(i, i % 2 == 0 ? now.AddHours(-1) : now.AddDays(7)))]);
+        await Eventually.TrueAsync(() => node.Blacklist.GetStatus().Rules[RuleKind.Token] >= Count / 2, "the node has read them");
+        var begun = Stopwatch.GetTimestamp();
+        var result = await node.Redis.Log.CompactAsync(now, TestContext.Current.CancellationToken);
+        var took = Stopwatch.GetElapsedTime(begun);
+        output.WriteLine($"{Count:n0} stream entries, every other expired, compacted in {took.TotalSeconds:n1} s: "
+            + $"{result.EntriesDropped:n0} dropped, {result.BytesBefore:n0} bytes before, {result.BytesAfter:n0} after");
+        Assert.Equal(Count / 2, result.EntriesDropped);
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(4));
+        await using var joined = RedisNode.Start(server.Url, new BlacklistOptions { LargestBatch = Count });
+        await joined.UntilFreshAsync();
+        Assert.InRange(joined.Blacklist.GetStatus().Rules[RuleKind.Token], Count / 2, Count / 2 + 10);
+    }
+
+    [Fact]
+    public async Task An_entry_that_stands_twice_is_carried_with_its_longer_life()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url);
+        await node.UntilCountsAsync(1);
+        var now = DateTimeOffset.UtcNow;
+        await node.Redis.Log.AppendAsync(
+            new[] { Entry(1, now.AddDays(2)), Entry(1, now.AddDays(1)), Entry(2, now.AddHours(-1)) },
+            TestContext.Current.CancellationToken);
+        await node.Redis.Log.AppendAsync(new[] { Entry(3, now.AddDays(1)) }, TestContext.Current.CancellationToken);
+        Assert.Equal(1, (await node.Redis.Log.CompactAsync(now, TestContext.Current.CancellationToken)).EntriesDropped);
+        await using var joined = RedisNode.Start(server.Url);
+        await joined.UntilFreshAsync();
+        Assert.Equal(
+            Entry(1, now.AddDays(2)).Expiry, joined.Blacklist.Index.ExpiryOf(Entry(1, now).Id));
+    }
+
+    private static LogEntry Entry(int number, DateTimeOffset expires)
+    {
+        var key = TokenKey.Of(RuleKind.Token, TestWorld.Issuer, $"t{number}");
+        return new LogEntry { Id = new RevocationId(RuleKind.Token, key, 1), ExpiresAt = expires };
+    }
+
+    /// <summary>One stream entry each, as that many single calls would have made them.</summary>
+    private static async Task WriteAsync(RedisServer server, LogEntry[] entries)
+    {
+        var codec = new PackCodec(null);
+        await using var pool = await server.ConnectAsync();
+        foreach (var part in entries.Chunk(5_000))
+        {
+            await pool.GetDatabase().ScriptEvaluateAsync(
+                """
+                local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
+                local number, id = tonumber(string.match(last, '^(%d+)')), ''
+                for i, bytes in ipairs(ARGV) do
+                  id = string.format('%.0f', number + i) .. '-77'
+                  redis.call('XADD', KEYS[1], id, 'e', bytes)
+                end
+                redis.call('HSET', KEYS[2], 'tail', id)
+                """,
+                ["{rescind}:log", "{rescind}:fleet"],
+                [.. part.Select(entry => (StackExchange.Redis.RedisValue)codec.Pack(new[] { entry })[0].Bytes)]);
+        }
+    }
+}
