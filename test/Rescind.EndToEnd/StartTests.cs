@@ -63,14 +63,36 @@ public sealed class StartTests
         Assert.DoesNotContain("\n   at ", server.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("a-right-word-of-redis", "Redis connection pool created")]
+    [InlineData("a-wrong-word-of-redis", "Redis refused the user, password or certificate")]
+    public async Task The_password_of_Redis_stands_in_no_line(string password, string said)
+    {
+        await using var redis = await RedisServer.StartAsync("--requirepass", "a-right-word-of-redis");
+        await using var node = FleetNode.Of($"redis://:{password}@{redis.Address}", "node-1");
+        await node.StartAsync();
+        await Eventually.TrueAsync(
+            () => node.Server.Output.Contains(said, StringComparison.Ordinal), "it is said");
+        await redis.KillAsync();
+        await Eventually.TrueAsync(
+            async () => (await node.RevokeAsync(Guid.NewGuid().ToString())).State == "journaled", "the journal takes over");
+        await node.MetricsAsync();
+        Assert.DoesNotContain("word-of-redis", node.Server.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_Redis_that_is_not_there_is_a_warning_and_one_that_evicts_is_degraded()
     {
         await using var redis = await RedisServer.StartAsync("--maxmemory-policy", "allkeys-lru");
-        await using var alone = await ServerProcess.StartedAsync(("REDIS_URL", $"redis://127.0.0.1:{RedisServer.FreePort()}"));
+        var port = RedisServer.FreePort();
+        await using var alone = await ServerProcess.StartedAsync(("REDIS_URL", $"redis://127.0.0.1:{port}"));
         Assert.Contains("Redis cannot be reached", alone.Output, StringComparison.Ordinal);
         var app = new MobileApp(alone.Client);
         Assert.Equal(200, await app.ProfileAsync((await app.RegisterAsync()).Access));
+        Assert.DoesNotContain("Redis connection pool created", alone.Output, StringComparison.Ordinal);
+        await using var late = await RedisServer.StartOnAsync(port);
+        await Eventually.TrueAsync(
+            () => alone.Output.Contains("Redis connection pool created", StringComparison.Ordinal), "it is connected");
 
         await using var node = FleetNode.Of(redis.Url, "node-1");
         await node.StartAsync();

@@ -25,6 +25,7 @@ internal sealed class RedisLink(
     private ConnectionMultiplexer? _pool;
     private volatile ConnectionFailureType _failure;
     private int _away;
+    private int _isSaid;
     private long _lookedForMaster;
 
     public RedisKey Stream => keys[0];
@@ -238,13 +239,16 @@ internal sealed class RedisLink(
             if (_pool is null)
             {
                 var pool = await ConnectionMultiplexer.ConnectAsync(configuration);
+                pool.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
+                pool.ConnectionRestored += (_, _) =>
+                {
+                    _failure = ConnectionFailureType.None;
+                    SayConnected(pool);
+                };
                 if (pool.IsConnected)
                 {
-                    Log.Connected(logger, string.Join(", ", pool.GetEndPoints().Select(one =>
-                        one.ToString())));
+                    SayConnected(pool);
                 }
-                pool.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
-                pool.ConnectionRestored += (_, _) => _failure = ConnectionFailureType.None;
                 Volatile.Write(ref _pool, pool);
             }
             return _pool;
@@ -256,6 +260,15 @@ internal sealed class RedisLink(
         finally
         {
             _connecting.Release();
+        }
+    }
+
+    /// <summary>Once; a Redis that was away at the start may come later.</summary>
+    private void SayConnected(ConnectionMultiplexer pool)
+    {
+        if (Interlocked.Exchange(ref _isSaid, 1) == 0)
+        {
+            Log.Connected(logger, string.Join(", ", pool.GetEndPoints().Select(one => one.ToString())));
         }
     }
 
