@@ -29,8 +29,9 @@ internal static partial class Log
     public static partial void RecoveryClosed(ILogger logger, string epoch);
 
     [LoggerMessage(5102, LogLevel.Warning,
-        "Redis confirms no write on half of its {Servers} servers: this node is not fresh until it does")]
-    public static partial void NotReplicated(ILogger logger, int servers);
+        "Redis confirms no write on half of its {Servers} servers: this node is not fresh until it does. "
+        + "Bring them back; those that are gone for good are forgotten by: HDEL {FleetKey} servers")]
+    public static partial void NotReplicated(ILogger logger, int servers, string fleetKey);
 
     [LoggerMessage(5103, LogLevel.Warning,
         "Redis hides its run_id: a restart that loses entries is only noticed by nodes that had read them")]

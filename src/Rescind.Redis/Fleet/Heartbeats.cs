@@ -128,7 +128,7 @@ internal sealed class Heartbeats(
         }
         if (Interlocked.Exchange(ref _notReplicated, isReplicated ? 0 : 1) == 0 && !isReplicated)
         {
-            Log.NotReplicated(logger, answer.Servers);
+            Log.NotReplicated(logger, answer.Servers, link.Fleet.ToString());
         }
         if (Interlocked.Exchange(ref _runHidden, answer.KnowsRun ? 0 : 1) == 0 && !answer.KnowsRun)
         {
