@@ -23,18 +23,18 @@ public sealed class OutageTests(ITestOutputHelper output)
         await using var load = new Load([fleet.Nodes[0], fleet.Nodes[2]], token);
         await Task.Delay(TimeSpan.FromSeconds(2)); // the first calls compile code
         load.Take();
-        await RevokeForAsync(fleet, TimeSpan.FromSeconds(5), made, isAway: false);
+        var quick = await RevokeForAsync(fleet, TimeSpan.FromSeconds(5), made, isAway: false);
         var normal = load.Take();
 
         await (isFrozen ? fleet.Redis.FreezeAsync() : fleet.Redis.KillAsync());
-        await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
+        var journaled = await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
         await fleet.Nodes[1].Server.KillAsync();
         await fleet.Nodes[1].Server.StartAsync();
         foreach (var (node, ended) in made)
         {
             Assert.True(node != 1 || await fleet.Nodes[1].CheckAsync(ended) == 401, "The restart forgot a revocation.");
         }
-        await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
+        journaled = [.. journaled.Concat(await RevokeForAsync(fleet, Outage / 2, made, isAway: true)).Order()];
         var away = load.Take();
         await (isFrozen ? fleet.Redis.ResumeAsync() : fleet.Redis.StartProcessAsync());
 
@@ -53,30 +53,39 @@ public sealed class OutageTests(ITestOutputHelper output)
         output.WriteLine(
             $"Redis {(isFrozen ? "frozen" : "killed")} for {Outage.TotalSeconds:0} s: {made.Count} revocations in, as many "
             + $"known on each node {known.TotalSeconds:n1} s after it was back. Checks: {Text(normal.Times)} with Redis, "
-            + $"{Text(away.Times)} without; beside them, without a check, {Text(away.Beside)}");
+            + $"{Text(away.Times)} without; beside them, without a check, {Text(away.Beside)}. Revocations: {Text(quick)} "
+            + $"with Redis, {Text(journaled)} without");
         Assert.Equal((0, 0), (normal.Failed, away.Failed));
         Assert.InRange(Part(away.Times, 0.99), 0, Part(normal.Times, 0.99) + Allowance.TotalMilliseconds);
         Assert.InRange(
             away.Times[^1], 0, Math.Max(normal.Times[^1], away.Beside[^1]) + Allowance.TotalMilliseconds);
 
+        Assert.InRange(Part(journaled, 0.9), 0, Part(quick, 0.9) + Allowance.TotalMilliseconds);
+        Assert.All(fleet.Nodes, node => Assert.All(
+            new[] { "Redis is lost", "cannot read its log", "are kept on this node's disk" },
+            line => Assert.InRange(node.Server.Output.Split(line).Length - 1, 1, node == fleet.Nodes[1] ? 4 : 2)));
+
         long Expected() => made.Count + fleet.WarmUps;
     }
 
     /// <summary>Revokes on each node in turn; each token is refused there from the answer on.</summary>
-    private static async Task RevokeForAsync(
+    /// <returns>What the calls took, in order.</returns>
+    private static async Task<double[]> RevokeForAsync(
         ServerFleet fleet, TimeSpan time, List<(int, string)> made, bool isAway)
     {
-        var begun = Stopwatch.GetTimestamp();
+        var (begun, times) = (Stopwatch.GetTimestamp(), new List<double>());
         for (var i = 0; Stopwatch.GetElapsedTime(begun) < time; i++)
         {
             var node = i % fleet.Nodes.Count;
             var (token, id) = FleetNode.NewToken();
             var receipt = await fleet.Nodes[node].RevokeAsync(id);
             made.Add((node, token));
+            times.Add(receipt.ElapsedMs);
             Assert.Equal(isAway ? (202, "journaled") : (200, "everywhere"), (receipt.Status, receipt.State));
             Assert.Equal(401, await fleet.Nodes[node].CheckAsync(token));
             await Task.Delay(50);
         }
+        return [.. times.Order()];
     }
 
     private static async Task<long> PendingAsync(FleetNode node) => (await node.MetricsAsync())

@@ -93,11 +93,12 @@ public sealed class ReceiptTests(ITestOutputHelper output)
         var first = await fleet.Nodes[0].RevokeAsync(Guid.NewGuid().ToString());
         Assert.Equal("everywhere", first.State);
         Assert.InRange(first.ElapsedMs, 0, 1_500);
-        await Eventually.TrueAsync(async () =>
+        for (var i = 0; i < 10; i++)
         {
-            var again = await fleet.Nodes[0].RevokeAsync(Guid.NewGuid().ToString());
-            return again is { Confirmed: 2, Expected: 2, ElapsedMs: < 500 };
-        }, "the dead process is struck off");
+            var again = await fleet.Nodes[i % 2].RevokeAsync(Guid.NewGuid().ToString());
+            Assert.Equal(("everywhere", 2, 2), (again.State, again.Confirmed, again.Expected));
+            Assert.InRange(again.ElapsedMs, 0, 500);
+        }
 
         // The same name twice: two processes are two, and each confirms for itself.
         var joining = fleet.JoinAsync("node-0");

@@ -13,12 +13,16 @@ public sealed partial class CommandCountTests(ITestOutputHelper output)
             server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(400) });
         await node.UntilFreshAsync();
         await Task.Delay(1_000);
-        await server.CommandAsync("CONFIG", "RESETSTAT");
+        await using var pool = await server.ConnectAsync();
+        await pool.GetDatabase().ExecuteAsync("CONFIG", "RESETSTAT");
         await Task.Delay(4_000);
-        var stats = (await server.CommandAsync("INFO", "commandstats")).ToString();
+        var stats = (await pool.GetDatabase().ExecuteAsync("INFO", "commandstats")).ToString();
         var calls = CallPattern().Matches(stats).ToDictionary(one => one.Groups[1].Value, one => int.Parse(one.Groups[2].Value));
         output.WriteLine(string.Join(", ", calls.OrderByDescending(one => one.Value).Select(one => $"{one.Key} {one.Value}")));
-        Assert.InRange(calls["evalsha"], 30, 42);
+        Assert.InRange(calls["evalsha"], 20, 42); // fewer on a machine that is busy
+        string[] within = ["hdel", "hgetall", "hmget", "hset", "info", "time", "xrange", "xrevrange"];
+        Assert.Empty(calls.Keys.Except([.. within, "evalsha", "config|resetstat"]));
+        Assert.All(calls.Values, count => Assert.InRange(count, 0, 2 * calls["evalsha"] + 2));
     }
 
     [GeneratedRegex(@"cmdstat_(\S+):calls=(\d+)")]

@@ -117,6 +117,22 @@ public sealed class FleetTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Two_databases_of_one_server_are_two_logs()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url + "/1");
+        await using var other = RedisNode.Start(server.Url + "/2");
+        await first.UntilCountsAsync(1);
+        await other.UntilCountsAsync(1);
+        await first.RevokeAsync("t");
+        await using var second = RedisNode.Start(server.Url + "/1");
+        await second.UntilFreshAsync();
+        Assert.Equal((Verdict.Revoked, Verdict.Accepted), (second.Check("t"), await other.CheckAsync("t")));
+        Assert.Single(other.Blacklist.GetStatus().Log.Nodes);
+        Assert.Equal(0, (long)await server.CommandAsync("DBSIZE")); // of the default database
+    }
+
+    [Fact]
     public async Task The_status_names_the_fleet_and_tells_of_an_outage()
     {
         await using var server = await RedisServer.StartAsync();

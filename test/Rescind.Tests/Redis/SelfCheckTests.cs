@@ -48,6 +48,51 @@ public sealed class SelfCheckTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_Redis_that_evicts_what_has_a_time_to_live_spares_the_log()
+    {
+        await using var server = await RedisServer.StartAsync("--maxmemory", "6mb", "--maxmemory-policy", "volatile-ttl");
+        await using var node = RedisNode.Start(server.Url);
+        await node.UntilCountsAsync(1);
+        await node.RevokeAsync("t");
+        await using var pool = await server.ConnectAsync();
+        var database = pool.GetDatabase();
+        for (var i = 0; i < 4; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 1000).Select(
+                id => database.StringSetAsync($"cache:{i}:{id}", new byte[2_000], TimeSpan.FromDays(7))));
+        }
+        var evicted = (await server.CommandAsync("INFO", "stats")).ToString().Split("evicted_keys:")[1].Split('\r')[0];
+        Assert.NotEqual("0", evicted);
+        foreach (var key in new[] { "{rescind}:log", "{rescind}:fleet" })
+        {
+            Assert.True(await database.KeyExistsAsync(key), $"{key} was evicted.");
+            Assert.Null(await database.KeyTimeToLiveAsync(key));
+        }
+        await node.UntilFreshAsync();
+        output.WriteLine($"{evicted} keys with a time to live were evicted, and nothing of the log");
+    }
+
+    [Fact]
+    public async Task The_server_is_looked_at_again_after_an_hour()
+    {
+        await using var server = await RedisServer.StartAsync("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru");
+        var clock = new TestClock();
+        await using var store = RedisStore.Open(server.Url, clock: clock);
+        await BeatAsync();
+        await Eventually.TrueAsync(() => store.Log.Status.Warnings.Count == 1, "the eviction is found");
+        await server.CommandAsync("CONFIG", "SET", "maxmemory-policy", "noeviction");
+        clock.Advance(TimeSpan.FromMinutes(59));
+        await BeatAsync();
+        await Task.Delay(200, TestContext.Current.CancellationToken);
+        Assert.Single(store.Log.Status.Warnings);
+        clock.Advance(TimeSpan.FromMinutes(2));
+        await BeatAsync();
+        await Eventually.TrueAsync(() => store.Log.Status.Warnings.Count == 0, "the remedy is seen");
+
+        async Task BeatAsync() => await store.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task A_server_that_keeps_everything_has_nothing_unsafe()
     {
         await using var server = await RedisServer.StartAsync("--appendonly", "yes");
