@@ -106,13 +106,14 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             _recovery.Lost();
             return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };
         }
-        var page = Read(answer, start.From, max);
+        var (page, wasStuck) = Read(answer, start.From, max);
         var isAtTail = answer.AtTail && page.IsWhole;
         if (isAtTail && !_recovery.IsOpen)
         {
             Report(answer);
         }
-        return Batch(answer, page.Entries, page.Position, isAtTail, answer.IsClosed && isReplicated);
+        return Batch(answer, page.Entries, page.Position, isAtTail,
+            answer.IsClosed && isReplicated && !wasStuck);
     }
 
     public void Reconciled()
@@ -183,17 +184,17 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         }
     }
 
-    private PageReader.Page Read(HeartbeatAnswer answer, LogPosition from, int max)
+    private (PageReader.Page Page, bool WasStuck) Read(HeartbeatAnswer answer, LogPosition from, int max)
     {
         try
         {
             var page = _pages.Read(answer.Packs, from, max);
-            _heartbeats.SetStuck(false);
+            var wasStuck = _heartbeats.SetStuck(false);
             if (page.Forged != 0 && Interlocked.Add(ref _forged, page.Forged) == page.Forged)
             {
                 Log.Forged(_logger, ForgedWarning(page.Forged));
             }
-            return page;
+            return (page, wasStuck);
         }
         catch (IOException)
         {

@@ -50,10 +50,6 @@ internal sealed class Appender(
             throw new IOException(
                 "Redis has the entries, but not on half of its servers; they may be lost with it.");
         }
-        if (watch.Epoch != epoch)
-        {
-            return null; // this process stood still; the log has been lost since, perhaps with these entries
-        }
         var number = StreamId.Parse((string?)parts[1]).Number;
         var ids = new List<(LogPosition, int)>(packs.Count);
         for (var i = 0; i < packs.Count; i++)
@@ -61,7 +57,12 @@ internal sealed class Appender(
             number += (ulong)packs[i].Count;
             ids.Add((new LogPosition(number, randoms[i]), packs[i].Count));
         }
+        // First remembered, then asked: whoever sees the log lost after this line misses these entries.
         ahead.Appended(epoch, ids[^1].Item1, entries);
+        if (watch.Epoch != epoch)
+        {
+            return null; // this process stood still; the log has been lost since, perhaps with these entries
+        }
         var others = watch.NoteAppend(epoch, HeartbeatAnswer.ProcessesOf(parts[3]));
         return new AppendQueue.Flight(ids, new Receipts.Audience(epoch, others, clock.GetTimestamp()));
     }

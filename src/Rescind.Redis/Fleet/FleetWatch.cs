@@ -92,10 +92,11 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
     }
 
     /// <summary>Takes in the answer to a heartbeat. An answer that was overtaken by a later one changes
-    /// nothing.
-    /// </summary>
+    /// nothing. One that half the servers did not confirm may come from the losing side of a split: no time
+    /// counts for it, so it neither gives anybody up nor shows the epoch closed.</summary>
     /// <returns>Whether the epoch is new, and whether it was closed just now.</returns>
-    public (bool IsNewEpoch, bool IsNewlyClosed) Note(ulong beat, HeartbeatAnswer answer)
+    public (bool IsNewEpoch, bool IsNewlyClosed) Note(
+        ulong beat, HeartbeatAnswer answer, bool isReplicated)
     {
         lock (_gate)
         {
@@ -112,10 +113,10 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
                 _seen = new(StringComparer.Ordinal);
                 _confirmed.Clear();
             }
-            var passed = PassedWithAnswers_NeedsLock(now);
+            var passed = PassedWithAnswers_NeedsLock(now, isReplicated);
             _watched += passed;
-            var isNewlyClosed = answer.IsClosed && _closed is null;
-            _closed ??= answer.IsClosed ? now : null;
+            var isNewlyClosed = answer.IsClosed && isReplicated && _closed is null;
+            _closed ??= isNewlyClosed ? now : null;
             _servers = answer.Servers;
             Note_NeedsLock(answer.Processes, now, passed, removes: true);
             return (isNewEpoch, isNewlyClosed);
@@ -177,10 +178,12 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
     /// <summary>The time since the last answer, as far as it counts: a pause without answers counts as
     /// little.
     /// </summary>
-    private TimeSpan PassedWithAnswers_NeedsLock(long now)
+    private TimeSpan PassedWithAnswers_NeedsLock(long now, bool isReplicated)
     {
-        var passed = _answered is { } before ? clock.GetElapsedTime(before, now) : TimeSpan.Zero;
-        _answered = now;
+        var passed = _answered is { } before && isReplicated
+            ? clock.GetElapsedTime(before, now)
+            : TimeSpan.Zero;
+        _answered = isReplicated ? now : null;
         return passed < bound / 2 ? passed : bound / 2;
     }
 

@@ -61,11 +61,15 @@ internal sealed class Heartbeats(
 
     /// <summary>A process whose reader has stopped looks silent to the others: it holds no lease, and a
     /// recovery must not wait for it for ever.</summary>
-    public void SetStuck(bool isStuck)
+    /// <returns>Whether it was so before. A read that was sent then gives no lease: to the others this
+    /// process is silent until its counter moves.</returns>
+    public bool SetStuck(bool isStuck)
     {
         lock (_gate)
         {
+            var wasStuck = _isStuck;
             _isStuck = isStuck;
+            return wasStuck;
         }
     }
 
@@ -117,7 +121,7 @@ internal sealed class Heartbeats(
 
     private void Note(ulong beat, HeartbeatAnswer answer, bool isReplicated)
     {
-        var (isNewEpoch, isNewlyClosed) = watch.Note(beat, answer);
+        var (isNewEpoch, isNewlyClosed) = watch.Note(beat, answer, isReplicated);
         if (isNewEpoch && !answer.IsClosed)
         {
             Log.RecoveryOpened(logger, answer.Epoch);

@@ -25,7 +25,8 @@ redis.call('HDEL', fleet, '-')
 
 local head = redis.call('HMGET', fleet, 'epoch', 'state', 'run', 'tail', 'least', 'settings', 'horizon', 'servers')
 local epoch, state, least = head[1], head[2], tonumber(head[5] or '0')
-local run, last = run_id(), last_id()
+local run, replication = run_id()
+local last = last_id()
 
 local records = {}
 do
@@ -52,9 +53,10 @@ if epoch and head[6] ~= settings then
 end
 
 -- Opens a recovery: nobody is fresh until everybody whom anybody remembers has given back what is missing.
--- Without a header nobody is on the list, so others get two bounds to come forward.
+-- Without a header nobody is on the list, and a header that was rolled back may list nobody who holds
+-- anything; so others get two bounds to come forward.
 if not epoch or not is_same_history(run, head[3], last, head[4]) then
-  least = epoch and 0 or two_bounds
+  least = two_bounds
   epoch, state = ARGV[11], 'open'
   redis.call('HSET', fleet, 'epoch', epoch, 'state', state, 'run', run, 'tail', last, 'least', least,
     'settings', settings)
@@ -139,7 +141,6 @@ end
 
 -- Servers ever seen: a replica that is away must still be counted, or half of the servers would shrink with it.
 local servers = tonumber(head[8] or '1')
-local replication = redis.pcall('INFO', 'replication')
 local replicas = type(replication) == 'string' and tonumber(string.match(replication, 'connected_slaves:(%d+)')) or 0
 if replicas + 1 > servers or not head[8] then
   servers = math.max(replicas + 1, servers)

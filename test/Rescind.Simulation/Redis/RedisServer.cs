@@ -26,6 +26,9 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
 
     private string Run { get; set; } = NewRun(world);
 
+    /// <summary>What a promotion changes; the run is that of the process.</summary>
+    private string Replication { get; set; } = NewRun(world);
+
     private IEnumerable<RedisServer> Replicas => group.Servers.Where(one => one.MasterOfIt == this && one.IsUp);
 
     /// <summary>Runs a script, or a command when <paramref name="script"/> is null.</summary>
@@ -44,7 +47,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
                 case "INFO":
                     return arguments[0] == "server"
                         ? $"run_id:{Run}\r\n"
-                        : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\n";
+                        : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\nmaster_replid:{Replication}\r\n";
                 case "TIME":
                     var time = World.Beginning + TimeSpan.FromTicks(world.Now) + _clockError;
                     return new object?[]
@@ -88,7 +91,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
     /// <summary>Starts again under a new run, with the first so many of its writes.</summary>
     public void Restart(int writes)
     {
-        (IsUp, Run) = (true, NewRun(world));
+        (IsUp, Run, Replication) = (true, NewRun(world), NewRun(world));
         Load(_history[..writes]);
         Resynchronize();
     }
@@ -103,7 +106,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
     /// <summary>Is made the master: what it has not got from the old one is lost.</summary>
     public void Promote()
     {
-        (MasterOfIt, Run) = (null, NewRun(world));
+        (MasterOfIt, Replication) = (null, NewRun(world));
         group.Changed(this);
     }
 

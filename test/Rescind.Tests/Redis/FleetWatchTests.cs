@@ -12,14 +12,40 @@ public sealed class FleetWatchTests
     {
         var clock = new TestClock();
         var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), clock);
-        watch.Note(1, Answer(beatOfOther: 20));
+        watch.Note(1, Answer(beatOfOther: 20), isReplicated: true);
         for (var beat = 2UL; beat < 30; beat++)
         {
             clock.Advance(TimeSpan.FromMilliseconds(250));
-            watch.Note(beat, Answer(beatOfOther: 14));
+            watch.Note(beat, Answer(beatOfOther: 14), isReplicated: true);
         }
 
         Assert.Equal([("other", 14UL)], watch.NextReport().Silent);
+    }
+
+    /// <summary>The losing side of a split answers too; what it says must neither give anybody up nor let a writer
+    /// count on a closed epoch.</summary>
+    [Fact]
+    public void Answers_that_half_the_servers_did_not_confirm_give_nobody_up_and_show_no_closed_epoch()
+    {
+        var clock = new TestClock();
+        var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), clock);
+        for (var beat = 1UL; beat < 40; beat++)
+        {
+            watch.Note(beat, Answer(beatOfOther: 20) with { IsClosed = true }, isReplicated: false);
+            clock.Advance(TimeSpan.FromMilliseconds(250));
+        }
+
+        Assert.Empty(watch.NextReport().Silent);
+        Assert.Equal(TimeSpan.Zero, watch.NextReport().Watched);
+        Assert.Null(watch.NoteAppend("epoch", new Dictionary<string, ProcessRecord>(StringComparer.Ordinal)));
+
+        for (var beat = 40UL; beat < 80; beat++)
+        {
+            watch.Note(beat, Answer(beatOfOther: 20) with { IsClosed = true }, isReplicated: true);
+            clock.Advance(TimeSpan.FromMilliseconds(250));
+        }
+        Assert.Equal([("other", 20UL)], watch.NextReport().Silent);
+        Assert.NotNull(watch.NoteAppend("epoch", new Dictionary<string, ProcessRecord>(StringComparer.Ordinal)));
     }
 
     private static HeartbeatAnswer Answer(ulong beatOfOther) => new()

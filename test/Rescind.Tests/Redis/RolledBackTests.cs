@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Histories in which Redis comes back with a header that looks right, and a newcomer is quicker than the
+/// process which holds what is missing. It must not be fresh before that one had two bounds to come forward.</summary>
+public sealed class RolledBackTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(2);
+
+    private static BlacklistOptions Options() => new() { Freshness = Bound };
+
+    [Fact]
+    public async Task A_registry_that_was_rolled_back_to_nobody_makes_no_newcomer_fresh_before_the_holder_reports()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var link = new TcpProxy(server.Port);
+        await using (var first = RedisNode.Start(server.Url, Options()))
+        {
+            await first.UntilCountsAsync(1);
+            await first.RevokeAsync("old");
+        }
+        await server.CommandAsync("SAVE");
+        await using var holder = RedisNode.Start(link.Address, Options());
+        await holder.UntilCountsAsync(1);
+        Assert.Equal(ReceiptState.Everywhere, (await holder.RevokeAsync("t")).State);
+
+        link.Cut();
+        await server.RestartAsync();
+        Assert.Equal("closed", (await server.CommandAsync("HGET", "{rescind}:fleet", "state")).ToString());
+
+        await NewcomerRefusesAsync(server.Url, link);
+    }
+
+    [Fact]
+    public async Task A_master_that_was_demoted_lost_entries_and_is_master_again_is_another_history()
+    {
+        await using var one = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var two = await ReplicaAsync(one);
+        await using var three = await ReplicaAsync(one);
+        await UntilAsync(one, "connected_slaves:2");
+        await using var link = new TcpProxy(one.Port);
+        await using var holder = RedisNode.Start(link.Address, Options());
+        await holder.UntilCountsAsync(1);
+        await holder.RevokeAsync("before");
+        await UntilSameAsync(one, two);
+        await two.CommandAsync("SAVE");
+        await two.KillAsync();
+        Assert.Equal(ReceiptState.Everywhere, (await holder.RevokeAsync("t")).State);
+        link.Cut();
+
+        // The one that lags is promoted; the old master follows it and loses the entry.
+        await three.FreezeAsync();
+        await one.FreezeAsync();
+        await two.StartProcessAsync();
+        await two.CommandAsync("REPLICAOF", "NO", "ONE");
+        await one.ResumeAsync();
+        await three.ResumeAsync();
+        await one.CommandAsync("REPLICAOF", "127.0.0.1", two.Port);
+        await three.CommandAsync("REPLICAOF", "127.0.0.1", two.Port);
+        await UntilAsync(one, "master_link_status:up");
+
+        // And back, before any process has spoken to the other.
+        await one.CommandAsync("REPLICAOF", "NO", "ONE");
+        await two.CommandAsync("REPLICAOF", "127.0.0.1", one.Port);
+        await three.CommandAsync("REPLICAOF", "127.0.0.1", one.Port);
+        await UntilAsync(one, "connected_slaves:2");
+        Assert.Equal("closed", (await one.CommandAsync("HGET", "{rescind}:fleet", "state")).ToString());
+
+        await NewcomerRefusesAsync(one.Url, link);
+    }
+
+    /// <summary>Starts a newcomer, then lets the holder come back: the first thing that the newcomer knows for sure is
+    /// that the token is revoked.</summary>
+    private async Task NewcomerRefusesAsync(string url, TcpProxy link)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await using var joined = RedisNode.Start(url, Options());
+        link.Restore();
+        await Eventually.TrueAsync(() => joined.Check("t") != Verdict.Unknown, "the newcomer knows");
+        var elapsed = Stopwatch.GetElapsedTime(begun);
+        output.WriteLine($"known after {elapsed.TotalMilliseconds:n0} ms");
+        Assert.Equal(Verdict.Revoked, joined.Check("t"));
+        await joined.UntilFreshAsync();
+        Assert.True(Stopwatch.GetElapsedTime(begun) > Bound, "It was fresh before anybody could come forward.");
+        Assert.Equal(Verdict.Revoked, joined.Check("t"));
+    }
+
+    private static Task<RedisServer> ReplicaAsync(RedisServer master) => RedisServer.StartAsync(
+        "--repl-diskless-sync-delay", "0", "--replicaof", $"127.0.0.1 {master.Port}");
+
+    private static Task UntilAsync(RedisServer server, string line) => Eventually.TrueAsync(
+        async () => (await server.CommandAsync("INFO", "replication")).ToString()
+            .Contains(line, StringComparison.Ordinal),
+        line);
+
+    private static Task UntilSameAsync(RedisServer one, RedisServer two) => Eventually.TrueAsync(
+        async () => (await one.CommandAsync("XLEN", "{rescind}:log")).ToString()
+            == (await two.CommandAsync("XLEN", "{rescind}:log")).ToString(),
+        "the replica has everything");
+}
