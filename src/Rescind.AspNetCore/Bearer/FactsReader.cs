@@ -28,7 +28,8 @@ internal static class FactsReader
             Subject = Usable(signed.Subject),
             Session = Text(signed, "sid"),
             Client = Text(signed, "client_id") ?? Usable(signed.Azp),
-            KeyId = Usable(signed.Kid),
+            // The key that verified it, because a thief who has one key writes the name of another.
+            KeyId = Usable(signed.SigningKey?.KeyId) ?? Usable(signed.Kid),
             IssuedAt = Time(signed.IssuedAt),
             AuthenticatedAt = AuthenticatedAt(signed),
             ExpiresAt = Time(signed.ValidTo),

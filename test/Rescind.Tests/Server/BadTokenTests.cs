@@ -138,6 +138,31 @@ public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<Server
             await rotating.ProfileStatusAsync(MintedTokens.Sign(MintedTokens.Claims(tokens.UserId))));
     }
 
+    /// <summary>A thief who has a key writes into the header what he likes: what counts is the key that verified the
+    /// token.</summary>
+    [Fact]
+    public async Task A_revoked_key_is_refused_whatever_the_header_calls_it()
+    {
+        var former = new string('f', 40);
+        await using var rotating = await ServerUnderTest.StartAsync(("JWT_PREVIOUS_SECRET", former));
+        var (user, admin) = (await rotating.RegisterAsync(), await rotating.LogInAsAdminAsync());
+        var key = Rescind.Server.Tokens.SigningKeys.OfSecret(former).KeyId;
+        object?[] names = [key, null, "another", MintedTokens.ReadHeader(user.Access).GetProperty("kid").GetString()];
+        string Stolen(object? name) => MintedTokens.Sign(
+            MintedTokens.Claims(user.UserId, isAdmin: true).With("jti", Guid.NewGuid().ToString()),
+            name is null ? MintedTokens.Header() : Header("kid", name), former);
+        Assert.Equal(200, await rotating.ProfileStatusAsync(Stolen(null)));
+
+        (await rotating.PostAsync("/api/auth/admin/security-incident",
+            new { scope = new { key_id = key }, reason = "security_incident", note = "a stolen key" }, admin.Access)).IsSuccess();
+
+        foreach (var name in names)
+        {
+            Assert.Equal(401, await rotating.ProfileStatusAsync(Stolen(name)));
+        }
+        Assert.Equal(200, await rotating.ProfileStatusAsync(user.Access));
+    }
+
     /// <summary>Sends a header the way no proper client would, and reads the status line.</summary>
     private async Task<string> StatusLineAsync(string header)
     {
