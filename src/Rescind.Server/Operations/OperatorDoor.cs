@@ -19,10 +19,13 @@ internal sealed class OperatorDoor(ServerSettings settings)
     public async Task Guard(HttpContext context, RequestDelegate next)
     {
         var path = context.Request.Path;
-        var isRoom = Array.Exists(Rooms, room => path.StartsWithSegments(room, StringComparison.Ordinal));
+        // As routing compares paths, so that no spelling leads around the door.
+        var isRoom = Array.Exists(
+            Rooms, room => path.StartsWithSegments(room, StringComparison.OrdinalIgnoreCase));
         var isManagement = context.Connection.LocalPort == settings.ManagementPort;
         var isOpen = settings.IsDevelopment || isManagement;
-        if (isManagement && !isRoom && !path.StartsWithSegments("/health", StringComparison.Ordinal))
+        var isHealth = path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase);
+        if (isManagement && !isRoom && !isHealth)
         {
             await Refusals.OfStatus(404).ExecuteAsync(context);
         }

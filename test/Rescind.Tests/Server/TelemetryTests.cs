@@ -40,8 +40,13 @@ public sealed class TelemetryTests
     {
         await using var closed = await ServerUnderTest.StartAsync();
         (await closed.GetAsync("/metrics")).IsRefusal(404, "not_found");
+        foreach (var spelling in new[] { "/Metrics", "/METRICS/", "/%6detrics", "/OpenApi/v1.json", "/OPENAPI/v1.json" })
+        {
+            (await closed.GetAsync(spelling)).IsRefusal(404, "not_found");
+        }
         await using var guarded = await ServerUnderTest.StartAsync(("METRICS_TOKEN", "a token of the operator"));
         (await guarded.GetAsync("/metrics")).IsRefusal(401, "token_missing");
+        (await guarded.GetAsync("/Metrics")).IsRefusal(401, "token_missing");
         (await guarded.GetAsync("/metrics", "a guess")).IsRefusal(401, "token_invalid");
         Assert.Equal(200, (await guarded.GetAsync("/metrics", "a token of the operator")).Status);
         Assert.Equal(200, (await guarded.GetAsync("/openapi/v1.json", "a token of the operator")).Status);
