@@ -4,21 +4,29 @@ namespace Rescind.Server.Answers;
 /// a cache, because those answers carry tokens or tell about them.</summary>
 internal static class ResponseHeaders
 {
+    /// <summary>They are set when the answer begins, because whoever answers a fault clears what was set
+    /// before.</summary>
     public static Task Add(HttpContext context, RequestDelegate next)
     {
+        context.Response.OnStarting(static state => Set((HttpContext)state), context);
+        return next(context);
+    }
+
+    private static Task Set(HttpContext context)
+    {
         var headers = context.Response.Headers;
-        headers.XContentTypeOptions = "nosniff";
-        headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
+        headers.TryAdd("X-Content-Type-Options", "nosniff");
+        headers.TryAdd("X-Frame-Options", "DENY");
+        headers.TryAdd("Referrer-Policy", "no-referrer");
+        headers.TryAdd("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
         if (context.Request.IsHttps)
         {
-            headers.StrictTransportSecurity = "max-age=31536000; includeSubDomains";
+            headers.TryAdd("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
         }
         if (context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
         {
-            headers.CacheControl = "no-store";
+            headers.TryAdd("Cache-Control", "no-store");
         }
-        return next(context);
+        return Task.CompletedTask;
     }
 }

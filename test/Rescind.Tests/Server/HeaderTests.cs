@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+
 namespace Rescind.Tests.Server;
 
 /// <summary>What every answer carries, and to whom browsers may show it.</summary>
@@ -15,6 +17,23 @@ public sealed class HeaderTests
 
         Assert.Equal("max-age=31536000; includeSubDomains", reply.Headers["Strict-Transport-Security"]);
         Assert.Equal(("nosniff", "DENY"), (reply.Headers["X-Content-Type-Options"], reply.Headers["X-Frame-Options"]));
+    }
+
+    [Fact]
+    public async Task A_refusal_that_comes_from_a_fault_carries_them_too()
+    {
+        await using var server = await ServerUnderTest.StartAsync(("FORWARDED_PROXIES", "127.0.0.1"));
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        File.Delete(Path.Combine(server.Data, "accounts.db"));
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login");
+        request.Headers.Add("X-Forwarded-Proto", "https");
+        request.Content = JsonContent.Create(new { email = "a@example.com", password = ServerUnderTest.Password });
+        var reply = await Reply.OfAsync(await server.Http.SendAsync(request));
+
+        reply.IsRefusal(503, "store_unavailable");
+        Assert.Equal(("nosniff", "DENY"), (reply.Headers["X-Content-Type-Options"], reply.Headers["X-Frame-Options"]));
+        Assert.Equal("max-age=31536000; includeSubDomains", reply.Headers["Strict-Transport-Security"]);
     }
 
     [Fact]
