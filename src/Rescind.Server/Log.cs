@@ -113,6 +113,14 @@ internal static partial class Log
     [LoggerMessage(4604, LogLevel.Critical, "{Work} failed unexpectedly and begins again")]
     public static partial void WorkFailed(ILogger logger, string work, Exception fault);
 
+    [LoggerMessage(4605, LogLevel.Critical,
+        "Old audit events of {Chain} are not deleted, because the chain is broken at {Number}: {Problem}")]
+    public static partial void AuditNotPruned(ILogger logger, string chain, long number, string problem);
+
+    [LoggerMessage(4606, LogLevel.Warning,
+        "{Count} old audit events of {Chain} are deleted unread: their key is not known here")]
+    public static partial void AuditPrunedUnread(ILogger logger, int count, string chain);
+
     [LoggerMessage(4402, LogLevel.Error,
         "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]
     public static partial void NotPrepared(ILogger logger);

@@ -51,10 +51,10 @@ internal sealed class BlacklistedTokens(
     private async Task<IEnumerable<BlacklistedToken>> SingleAsync(string user, CancellationToken cancel)
     {
         var oldest = clock.GetUtcNow().UtcDateTime - settings.LongestLifetime;
-        var type = AuditEvents.OfRevoking(RuleKind.Token);
+        var (type, name) = (AuditEvents.OfRevoking(RuleKind.Token), AuditEvent.OfUser(user));
         var events = await store.ReadAsync(
             db => db.AuditEvents
-                .Where(row => row.UserId == user && row.EventType == type && row.Timestamp > oldest)
+                .Where(row => row.UserId == name && row.EventType == type && row.Timestamp > oldest)
                 .OrderByDescending(row => row.Timestamp).Take(Most).ToListAsync(cancel),
             cancel);
         return events.Select(row => new BlacklistedToken(

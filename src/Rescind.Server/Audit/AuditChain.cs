@@ -63,6 +63,31 @@ internal static class AuditChain
         return key.Sign(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
     }
 
+    /// <summary>What is wrong with an event of a chain, or null.</summary>
+    /// <param name="row">The event.</param>
+    /// <param name="before">The number of the event before it.</param>
+    /// <param name="previous">The hash of the event before it.</param>
+    /// <param name="key">The key of this node.</param>
+    public static BrokenEvent? FaultOf(AuditRow row, long before, byte[] previous, AuditKey key) => row switch
+    {
+        _ when row.Number != before + 1 => new BrokenEvent(before + 1, "missing"),
+        _ when row.KeyId != key.Id => new BrokenEvent(
+            row.Number, "its key is not known here: set the same AUDIT_KEY on all nodes"),
+        _ when !HashOf(row, previous, key).AsSpan().SequenceEqual(row.Hash) =>
+            new BrokenEvent(row.Number, "changed"),
+        _ => null,
+    };
+
+    /// <summary>What is wrong with an anchor, or null.</summary>
+    public static BrokenEvent? FaultOf(AuditAnchor anchor, AuditKey key) => anchor switch
+    {
+        _ when anchor.KeyId != key.Id => new BrokenEvent(
+            anchor.Number, "the key of its anchor is not known here: set the same AUDIT_KEY on all nodes"),
+        _ when !SignatureOf(anchor, key).AsSpan().SequenceEqual(anchor.Signature) =>
+            new BrokenEvent(anchor.Number, "its anchor is forged"),
+        _ => null,
+    };
+
     /// <summary>A time as every database keeps it.</summary>
     public static DateTime Rounded(DateTime time) =>
         new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), DateTimeKind.Utc);

@@ -10,8 +10,15 @@ internal sealed record AuditEvent(string EventType)
 {
     private const int ShownOfId = 8;
     private const string Cut = "...";
+    private const int LongestUser = 256;
 
-    public string? UserId { get; init; }
+    /// <summary>Of an id that is longer than any of ours the beginning, which every database can
+    /// index.</summary>
+    public string? UserId
+    {
+        get;
+        init => field = OfUser(value);
+    }
 
     /// <summary>The beginning of a token's id; the rest of what is given here is dropped.</summary>
     public string? Jti
@@ -40,6 +47,14 @@ internal sealed record AuditEvent(string EventType)
 
     /// <summary>See <see cref="AuditRow.Record"/>.</summary>
     public RevocationRow? Record { get; init; }
+
+    /// <summary>A user's id as events have it.</summary>
+    public static string? OfUser(string? id) => Beginning(id, LongestUser);
+
+    /// <summary>At most so many characters, and never half of one.</summary>
+    public static string? Beginning(string? text, int most) => text is null || text.Length <= most
+        ? text
+        : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
 
     /// <summary>As much of an id as people need to find it.</summary>
     public static string? Short(string? id) =>

@@ -15,7 +15,20 @@ internal sealed class AuditFilter(AuditTrail trail)
         EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var answer = await next(context);
+        object? answer;
+        try
+        {
+            answer = await next(context);
+        }
+        catch (Exception)
+        {
+            // What the call did before it failed stands, revocations above all.
+            foreach (var one in AuditNotes.Of(http).Take(http))
+            {
+                await trail.NoteAsync(one);
+            }
+            throw;
+        }
         var events = AuditNotes.Of(http).Take(http);
         if (events.Count == 0)
         {

@@ -6,9 +6,12 @@ namespace Rescind.Server.Audit;
 
 /// <summary>Deletes events that are past their time. Of each chain only the beginning goes, and a signed
 /// anchor takes its place in the same transaction, so that verification goes on from there and nobody else
-/// can cut a chain short.</summary>
+/// can cut a chain short. What was changed is not deleted: else whoever can write to the database would only
+/// have to make events look old, and this would delete them and sign for it. What this node has no key for is
+/// deleted unread, and the log says so.</summary>
 internal sealed class AuditRetention(
-    AccountStore store, AuditKey key, ServerSettings settings, TimeProvider clock)
+    AccountStore store, AuditKey key, ServerSettings settings, TimeProvider clock,
+    ILogger<AuditRetention> logger)
 {
     private const int LargestStep = 10_000;
 
@@ -37,13 +40,14 @@ internal sealed class AuditRetention(
         var rows = db.AuditEvents.Where(row => row.Chain == chain);
         var kept = await rows.Where(row => row.Timestamp >= oldest).MinAsync(row => (long?)row.Number)
             ?? long.MaxValue;
-        var last = await rows.AsNoTracking().Where(row => row.Number < kept).OrderBy(row => row.Number)
-            .Take(LargestStep).OrderByDescending(row => row.Number).FirstOrDefaultAsync();
-        if (last is null)
+        var old = await rows.AsNoTracking().Where(row => row.Number < kept).OrderBy(row => row.Number)
+            .Take(LargestStep).ToListAsync();
+        var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain);
+        if (old.Count == 0 || !IsIntact(chain, anchor, old))
         {
             return 0;
         }
-        var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain);
+        var last = old[^1];
         if (anchor is null)
         {
             anchor = new AuditAnchor
@@ -59,5 +63,27 @@ internal sealed class AuditRetention(
         anchor.Signature = AuditChain.SignatureOf(anchor, key);
         await db.SaveChangesAsync();
         return await rows.Where(row => row.Number <= last.Number).ExecuteDeleteAsync();
+    }
+
+    /// <summary>Whether these are the events that were written, as far as this node can tell.</summary>
+    private bool IsIntact(string chain, AuditAnchor? anchor, List<AuditRow> rows)
+    {
+        if (rows.Exists(row => row.KeyId != key.Id) || (anchor is not null && anchor.KeyId != key.Id))
+        {
+            Log.AuditPrunedUnread(logger, rows.Count, chain);
+            return true;
+        }
+        var broken = anchor is null ? null : AuditChain.FaultOf(anchor, key);
+        var (number, hash) = (anchor?.Number ?? 0, anchor?.Hash ?? AuditChain.Beginning);
+        foreach (var row in rows.TakeWhile(_ => broken is null))
+        {
+            broken = AuditChain.FaultOf(row, number, hash, key);
+            (number, hash) = (row.Number, row.Hash);
+        }
+        if (broken is not null)
+        {
+            Log.AuditNotPruned(logger, chain, broken.Number, broken.Problem);
+        }
+        return broken is null;
     }
 }

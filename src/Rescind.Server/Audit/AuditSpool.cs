@@ -117,14 +117,15 @@ internal sealed class AuditSpool : IAsyncDisposable
     /// has other events under their numbers.</summary>
     public void BeginChain(string node)
     {
-        var waiting = Oldest(MostWaiting);
         lock (_gate)
         {
-            using var transaction = _file.BeginTransaction();
-            Run("DELETE FROM events");
-            (_chain, Number, _head) = (NewChain(node), 0, AuditChain.Beginning);
-            Insert(waiting.Select(row => (Like(row), row.Timestamp)));
-            transaction.Commit();
+            var waiting = Oldest(MostWaiting);
+            InTransaction_NeedsLock(() =>
+            {
+                Run("DELETE FROM events");
+                (_chain, Number, _head) = (NewChain(node), 0, AuditChain.Beginning);
+                return Insert(waiting.Select(row => (Like(row), row.Timestamp)));
+            });
         }
     }
 
@@ -150,8 +151,9 @@ internal sealed class AuditSpool : IAsyncDisposable
                 _written(Commit([.. batch.Select(one => (one.Event, one.Time))]));
                 batch.ForEach(one => one.Done.SetResult());
             }
-            catch (Exception fault) when (fault is SqliteException or IOException)
+            catch (Exception fault)
             {
+                // Whatever it is: whoever waits is told, and the next batch is tried.
                 var why = new IOException($"The audit file takes no events: {fault.Message}", fault);
                 batch.ForEach(one => one.Done.SetException(why));
             }
@@ -166,20 +168,27 @@ internal sealed class AuditSpool : IAsyncDisposable
         }
         lock (_gate)
         {
-            var before = (Number, _head);
-            try
-            {
-                using var transaction = _file.BeginTransaction();
-                var rows = Insert(events);
-                transaction.Commit();
-                Interlocked.Add(ref _waiting, rows.Count);
-                return rows;
-            }
-            catch (SqliteException)
-            {
-                (Number, _head) = before;
-                throw;
-            }
+            var rows = InTransaction_NeedsLock(() => Insert(events));
+            Interlocked.Add(ref _waiting, rows.Count);
+            return rows;
+        }
+    }
+
+    /// <summary>What is in memory follows the file, also when the file takes nothing.</summary>
+    private List<AuditRow> InTransaction_NeedsLock(Func<List<AuditRow>> write)
+    {
+        var before = (_chain, Number, _head);
+        try
+        {
+            using var transaction = _file.BeginTransaction();
+            var rows = write();
+            transaction.Commit();
+            return rows;
+        }
+        catch (SqliteException)
+        {
+            (_chain, Number, _head) = before;
+            throw;
         }
     }
 

@@ -26,10 +26,13 @@ internal sealed class AuditTrail(AuditSpool spool, AuditTally tally, ILogger<Aud
         }
         catch (IOException fault)
         {
-            Interlocked.Add(ref _lost, appends.Count);
-            foreach (var one in events)
+            foreach (var (one, append) in events.Zip(appends))
             {
-                Log.AuditLost(logger, one, fault.Message);
+                Interlocked.Increment(ref append.IsCompletedSuccessfully ? ref _recorded : ref _lost);
+                if (!append.IsCompletedSuccessfully)
+                {
+                    Log.AuditLost(logger, one, fault.Message);
+                }
             }
             throw;
         }

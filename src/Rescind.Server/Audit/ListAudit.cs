@@ -26,7 +26,8 @@ internal sealed class ListAudit(AccountStore store, AuditShipper shipper)
     public async Task<IResult> AnswerAsync(HttpContext context)
     {
         var fields = new Fields(context.Request.Query);
-        var (type, user, actor) = (fields.Text("event_type"), fields.Text("user_id"), fields.Text("actor"));
+        var (type, user, actor) = (
+            fields.Text("event_type"), AuditEvent.OfUser(fields.Text("user_id")), fields.Text("actor"));
         var (since, until) = (fields.Time("since")?.UtcDateTime, fields.Time("until")?.UtcDateTime);
         var limit = fields.Number("limit", 1, LongestPage, UsualPage);
         var cursor = fields.Text("cursor");
@@ -94,6 +95,7 @@ internal sealed class ListAudit(AccountStore store, AuditShipper shipper)
             && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
             && ticks <= DateTime.MaxValue.Ticks
             && long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && !parts[2].Any(char.IsControl)
                 ? new Place(new DateTime(ticks, DateTimeKind.Utc), parts[2], number)
                 : null;
     }

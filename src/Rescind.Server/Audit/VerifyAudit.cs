@@ -70,7 +70,7 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
     {
         var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain, cancel);
         var (number, hash, events) = (anchor?.Number ?? 0, anchor?.Hash ?? AuditChain.Beginning, 0L);
-        BrokenEvent? broken = anchor is null ? null : WrongWith(anchor);
+        BrokenEvent? broken = anchor is null ? null : AuditChain.FaultOf(anchor, key);
         while (broken is null)
         {
             var after = number;
@@ -78,7 +78,7 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
                 .OrderBy(row => row.Number).Take(Page).ToListAsync(cancel);
             foreach (var row in rows.TakeWhile(_ => broken is null))
             {
-                broken = WrongWith(row, number, hash);
+                broken = AuditChain.FaultOf(row, number, hash, key);
                 (number, hash, events) = (row.Number, row.Hash, events + 1);
             }
             if (rows.Count < Page)
@@ -92,23 +92,4 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
         }
         return new ChainBody(chain, events, events == 0 ? null : Convert.ToHexStringLower(hash), broken);
     }
-
-    private BrokenEvent? WrongWith(AuditRow row, long before, byte[] hash) => row switch
-    {
-        _ when row.Number != before + 1 => new BrokenEvent(before + 1, "missing"),
-        _ when row.KeyId != key.Id => new BrokenEvent(
-            row.Number, "its key is not known here: set the same AUDIT_KEY on all nodes"),
-        _ when !AuditChain.HashOf(row, hash, key).AsSpan().SequenceEqual(row.Hash) =>
-            new BrokenEvent(row.Number, "changed"),
-        _ => null,
-    };
-
-    private BrokenEvent? WrongWith(AuditAnchor anchor) => anchor switch
-    {
-        _ when anchor.KeyId != key.Id => new BrokenEvent(
-            anchor.Number, "the key of its anchor is not known here: set the same AUDIT_KEY on all nodes"),
-        _ when !AuditChain.SignatureOf(anchor, key).AsSpan().SequenceEqual(anchor.Signature) =>
-            new BrokenEvent(anchor.Number, "its anchor is forged"),
-        _ => null,
-    };
 }

@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Rescind.Server.Records;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Database;
@@ -36,6 +37,10 @@ internal sealed class PostgresDb(DbContextOptions<PostgresDb> options) : Account
     {
         modelBuilder.HasDefaultSchema(Schema);
         base.OnModelCreating(modelBuilder);
+
+        // Of a value only the hash: the longest do not fit into an ordered index, and one that was refused
+        // would keep all events behind it out.
+        modelBuilder.Entity<RevocationRow>().HasIndex(row => row.Value).HasMethod("hash");
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(type => type.GetProperties()))
         {
             property.SetColumnName(SnakeCase(property.GetColumnName()));

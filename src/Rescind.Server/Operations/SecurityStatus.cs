@@ -32,11 +32,14 @@ internal sealed class SecurityStatus(
 {
     private static readonly TimeSpan OldKey = TimeSpan.FromDays(365);
 
+    /// <summary>Maintenance runs once a day, and may miss one.</summary>
+    private static readonly TimeSpan LateRetention = TimeSpan.FromDays(2);
+
     public async Task<IResult> AnswerAsync(HttpContext context)
     {
         List<SecurityCheck> checks =
         [
-            .. OfKeys(), await OfKeyAgeAsync(), .. await OfRedisAsync(context.RequestAborted),
+            .. OfKeys(), OfTls(context), await OfKeyAgeAsync(), .. await OfRedisAsync(context.RequestAborted),
             .. OfBlacklist(), .. await OfDatabaseAsync(), .. OfAudit(), .. OfOperations(),
         ];
         var isOk = checks.TrueForAll(check => check.Ok);
@@ -69,6 +72,12 @@ internal sealed class SecurityStatus(
                 : "JWT_PREVIOUS_SECRET is still accepted.",
             "Remove JWT_PREVIOUS_SECRET once the tokens it signed have expired.");
     }
+
+    /// <summary>As the request that asks came.</summary>
+    private static SecurityCheck OfTls(HttpContext context) => Check(
+        "tls", context.Request.IsHttps,
+        context.Request.IsHttps ? "This request came over TLS." : "This request came without TLS.",
+        "Put a proxy in front that ends TLS and sends X-Forwarded-Proto, and name it in FORWARDED_PROXIES.");
 
     /// <summary>The database remembers when it first saw the signing key.</summary>
     private async Task<SecurityCheck> OfKeyAgeAsync()
@@ -153,8 +162,16 @@ internal sealed class SecurityStatus(
             var hasAdministrator = await store.ReadAsync(
                 db => db.Accounts.AnyAsync(row => row.IsAdmin && row.DisabledAt == null),
                 CancellationToken.None);
+            var oldest = await store.ReadAsync(
+                db => db.AuditEvents.MinAsync(row => (DateTime?)row.Timestamp), CancellationToken.None);
+            var late = clock.GetUtcNow().UtcDateTime - settings.AuditRetention - LateRetention;
             return
             [
+                Check(
+                    "retention", oldest is null || oldest >= late,
+                    $"Kept {settings.AuditRetention.TotalDays:0} days; the oldest audit event is "
+                    + (oldest is null ? "yet to come." : $"of {oldest:u}."),
+                    "The daily maintenance does not delete old events; the log says why."),
                 Check(
                     "database", isShared || settings.Redis is null,
                     isShared ? "PostgreSQL." : "A SQLite file of this node.",
@@ -180,7 +197,7 @@ internal sealed class SecurityStatus(
         yield return Check(
             "audit", audit.Lost == 0 && spool.Waiting < AuditSpool.MostWaiting / 10,
             $"{audit.Recorded} events kept, {audit.Lost} only in the log, {spool.Waiting} on their way to "
-            + $"the database; kept {settings.AuditRetention.TotalDays:0} days.",
+            + "the database.",
             "Make room on this node's disk, and look after the database.");
         yield return Check(
             "audit_key", settings.AuditKeyIsShared || settings.Database is null,

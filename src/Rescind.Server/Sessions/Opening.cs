@@ -1,5 +1,6 @@
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Sessions;
@@ -15,7 +16,7 @@ internal readonly record struct Device(string? Address, string? UserAgent)
         var agent = context.Request.Headers.UserAgent.ToString();
         return new Device(
             address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4().ToString() : address?.ToString(),
-            agent.Length == 0 ? null : agent[..Math.Min(agent.Length, LongestUserAgent)]);
+            agent.Length == 0 ? null : AuditEvent.Beginning(agent, LongestUserAgent));
     }
 }
 

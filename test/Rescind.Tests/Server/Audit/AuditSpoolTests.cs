@@ -45,6 +45,28 @@ public sealed class AuditSpoolTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_chain_that_begins_anew_while_events_arrive_loses_none()
+    {
+        await using var spool = Open();
+        var arriving = Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                await spool.AppendAsync(new AuditEvent("login_succeeded"));
+            }
+        }));
+        var chains = 0;
+        while (!arriving.IsCompleted)
+        {
+            await Task.Run(() => spool.BeginChain($"node{chains++}"));
+        }
+        await arriving;
+
+        Assert.Equal(800, spool.Oldest(AuditSpool.MostWaiting).Count);
+        Assert.Equal(800, spool.Waiting);
+    }
+
+    [Fact]
     public async Task A_second_process_on_the_file_is_refused()
     {
         await using var spool = Open();

@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -217,6 +219,50 @@ public abstract class AuditTests(ServerUnderTest server)
         Assert.Contains(own.LogEntries, line => line.Contains("[4501]", StringComparison.Ordinal)
             && line.Contains("user_tokens_revoked", StringComparison.Ordinal));
         Assert.True(own.Services.GetRequiredService<AuditTrail>().Lost >= 2);
+    }
+
+    /// <summary>The tokens are dead whatever became of the call, so their event must be there.</summary>
+    [Fact]
+    public async Task A_revocation_whose_call_then_failed_has_its_event()
+    {
+        await using var own = await NewServerAsync();
+        var (user, admin) = (await own.RegisterAsync(), await own.LogInAsAdminAsync());
+        await using (var db = await own.Services.GetRequiredService<IDbContextFactory<AccountsDb>>().CreateDbContextAsync())
+        {
+            await db.Database.ExecuteSqlRawAsync(db.Database.IsSqlite()
+                ? "CREATE TRIGGER full BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END"
+                : "ALTER TABLE rescind.sessions ADD CONSTRAINT no_room CHECK (false) NOT VALID");
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/change-password");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", user.Access);
+        request.Content = JsonContent.Create(
+            new { current_password = ServerUnderTest.Password, new_password = "an entirely new one" });
+        (await Reply.OfAsync(await own.Http.SendAsync(request))).IsRefusal(500, "internal_error");
+
+        Assert.Equal(401, await own.ProfileStatusAsync(user.Access));
+        var events = await own.GetAsync($"/api/auth/admin/audit?user_id={user.UserId}", admin.Access);
+        Assert.Contains("user_tokens_revoked", events.Json.GetProperty("items").EnumerateArray()
+            .Select(one => one.GetProperty("event_type").GetString()));
+    }
+
+    /// <summary>Else one event that the database refuses keeps all later ones out, for ever.</summary>
+    [Fact]
+    public async Task The_longest_id_in_the_widest_letters_reaches_the_database()
+    {
+        var admin = await server.LogInAsAdminAsync();
+        var random = new Random(1);
+        var id = string.Concat(Enumerable.Range(0, 1024).Select(_ => (char)random.Next(0x4E00, 0x9FA0)));
+
+        (await server.PostAsync("/api/auth/admin/revoke-user-tokens", new { user_id = id, reason = "admin_action" },
+            admin.Access)).IsSuccess();
+        (await server.PostAsync("/api/auth/admin/revocations",
+            new { target = new { type = "client", value = id }, reason = "admin_action" }, admin.Access)).IsSuccess(201);
+
+        var events = await EventsAsync(admin, "event_type=user_tokens_revoked");
+        Assert.StartsWith(events[0].GetProperty("user_id").GetString()!, id, StringComparison.Ordinal);
+        var rules = await server.GetAsync("/api/auth/admin/revocations?limit=1", admin.Access);
+        Assert.Equal(id, rules.Json.GetProperty("items")[0].GetProperty("target").GetProperty("value").GetString());
     }
 
     protected abstract Task<ServerUnderTest> NewServerAsync();

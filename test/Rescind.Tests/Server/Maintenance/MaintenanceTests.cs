@@ -41,6 +41,28 @@ public abstract class MaintenanceTests
             .GetProperty("problem").GetString());
     }
 
+    /// <summary>Who can write to the database must not get the server to delete, and to sign, what he changed.</summary>
+    [Fact]
+    public async Task Retention_leaves_a_chain_that_was_changed_as_it_found_it()
+    {
+        await using var server = await NewServerAsync();
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        await server.Services.GetRequiredService<AuditShipper>().ShipAsync(CancellationToken.None);
+        var longAgo = DateTime.UtcNow.AddDays(-100);
+        await server.Services.GetRequiredService<AccountStore>().WriteAsync(
+            db => db.AuditEvents.ExecuteUpdateAsync(row => row.SetProperty(it => it.Timestamp, longAgo)),
+            CancellationToken.None);
+
+        await server.Services.GetRequiredService<Schedule>().DailyAsync(CancellationToken.None);
+
+        var verified = await server.GetAsync("/api/auth/admin/audit/verify", admin.Access);
+        Assert.Equal("changed", verified.Json.GetProperty("nodes")[0].GetProperty("first_broken")
+            .GetProperty("problem").GetString());
+        Assert.NotEmpty(await EventsAsync(server, admin, user.UserId));
+        Assert.Contains(server.LogEntries, line => line.StartsWith("Critical", StringComparison.Ordinal)
+            && line.Contains("[4605]", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task What_has_expired_is_forgotten()
     {
@@ -188,18 +210,27 @@ public sealed class SecurityStatusTests(PostgresServer postgres)
 
         Assert.All(before.Values, check => Assert.Equal(
             check.GetProperty("ok").GetBoolean(), check.GetProperty("remedy").ValueKind == JsonValueKind.Null));
-        Assert.Equal(["alerts", "mail", "rate_limits"], Wrong(before));
+        Assert.Equal(["alerts", "mail", "rate_limits", "tls"], Wrong(before));
 
         await server.RestartAsync(
             ("RATE_LIMIT_ENABLED", "true"), ("SMTP_URL", "smtp://127.0.0.1"), ("MAIL_FROM", "a@example.com"),
             ("ALERT_WEBHOOK_URL", "http://127.0.0.1/"), ("ALERT_WEBHOOK_SECRET", "a secret of the webhook"),
-            ("DATABASE_URL", await postgres.NewDatabaseAsync()), ("JWT_PREVIOUS_SECRET", ServerUnderTest.Secret + "!"));
+            ("DATABASE_URL", await postgres.NewDatabaseAsync()), ("JWT_PREVIOUS_SECRET", ServerUnderTest.Secret + "!"), ("FORWARDED_PROXIES", "127.0.0.1"));
+        server.Http.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        server.Http.DefaultRequestHeaders.Add("X-Forwarded-For", "198.51.100.7");
         admin = await server.LogInAsAdminAsync();
 
         Assert.Equal(["audit_key", "previous_key", "redis"], Wrong(await ChecksAsync(server, admin)));
+        Assert.Subset(before.Keys.ToHashSet(), new HashSet<string>(
+        [
+            "signing_key", "signing_key_age", "redis", "tls", "database", "administrator", "rate_limits", "clock",
+            "retention", "background_jobs", "local_disk", "mail",
+        ]));
         server.Clock.Advance(TimeSpan.FromDays(366));
         admin = await server.LogInAsAdminAsync();
-        Assert.Contains("signing_key_age", Wrong(await ChecksAsync(server, admin)));
+        var aged = Wrong(await ChecksAsync(server, admin)).ToList();
+        Assert.Contains("signing_key_age", aged);
+        Assert.Contains("retention", aged);
     }
 
     private static IEnumerable<string> Wrong(Dictionary<string, JsonElement> checks) => checks

@@ -351,6 +351,8 @@ namespace Rescind.Server.Database.Migrations.Postgres
 
                     b.HasIndex("Value");
 
+                    NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex("Value"), "hash");
+
                     b.HasIndex("MadeAt", "Id");
 
                     b.ToTable("revocations", "rescind");
