@@ -71,7 +71,15 @@ internal sealed class ChangePassword(
             return refusal;
         }
         var shortened = password[..Math.Min(password.Length, Credentials.LongestPassword)];
-        switch (await passwords.VerifyAsync(account, shortened, context.RequestAborted))
+        var verdict = await passwords.VerifyAsync(account, shortened, context.RequestAborted);
+
+        // Asked again, as at a log-in: of many guesses at once no answer may tell the right one.
+        if (verdict != PasswordVerdict.Busy
+            && await gate.RefusalAsync(account.NormalizedEmail, address) is { } locked)
+        {
+            return locked;
+        }
+        switch (verdict)
         {
             case PasswordVerdict.Busy:
                 return Refusals.Busy;

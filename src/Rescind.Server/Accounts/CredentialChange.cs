@@ -19,8 +19,10 @@ namespace Rescind.Server.Accounts;
 /// <param name="Refusal">Why nothing was done.</param>
 /// <param name="Receipt">How far the revocation got.</param>
 /// <param name="Opening">The session that was opened after it.</param>
+/// <param name="Account">The account as it is now; null: it is gone.</param>
 internal readonly record struct Changed(
-    bool IsGone = false, Refusal? Refusal = null, Receipt? Receipt = null, Opening Opening = default);
+    bool IsGone = false, Refusal? Refusal = null, Receipt? Receipt = null, Opening Opening = default,
+    Account? Account = null);
 
 internal sealed class CredentialChange(
     AccountStore store, Revoker revoker, SessionBook sessions, ServerSettings settings, TimeProvider clock)
@@ -48,14 +50,27 @@ internal sealed class CredentialChange(
         account, "account_deleted", AuditEvents.AccountDeleted, context, opens: false,
         async db => await db.Accounts.Where(row => row.Id == account.Id).ExecuteDeleteAsync() == 1);
 
-    /// <summary>An administrator changes what the account may do.</summary>
-    public Task<Changed> SetRightsAsync(Account account, bool isAdmin, bool isDisabled, HttpContext context)
-    {
-        DateTime? disabledAt = isDisabled ? account.DisabledAt ?? clock.GetUtcNow().UtcDateTime : null;
-        return RunAsync(
+    /// <summary>An administrator changes what the account may do; what is null stays as it is by then.
+    /// </summary>
+    public Task<Changed> SetRightsAsync(
+        Account account, bool? isAdmin, bool? isDisabled, HttpContext context) => RunAsync(
             account, "admin_action", AuditEvents.AccountChanged, context, opens: false,
-            async db => await db.Accounts.Where(row => row.Id == account.Id).ExecuteUpdateAsync(row => row
-                .SetProperty(it => it.IsAdmin, isAdmin).SetProperty(it => it.DisabledAt, disabledAt)) == 1);
+            db => SetRightsAsync(db, account.Id, isAdmin, isDisabled));
+
+    private async Task<bool> SetRightsAsync(AccountsDb db, string id, bool? isAdmin, bool? isDisabled)
+    {
+        var (found, now) = (db.Accounts.Where(row => row.Id == id), clock.GetUtcNow().UtcDateTime);
+        var changed = 0;
+        if (isAdmin is { } admin)
+        {
+            changed += await found.ExecuteUpdateAsync(row => row.SetProperty(it => it.IsAdmin, admin));
+        }
+        if (isDisabled is { } disabled)
+        {
+            changed += await found.ExecuteUpdateAsync(row => row.SetProperty(
+                it => it.DisabledAt, it => disabled ? it.DisabledAt ?? now : null));
+        }
+        return changed > 0;
     }
 
     private static async Task<bool> SetHashAsync(AccountsDb db, Account account, string newHash)
@@ -104,6 +119,14 @@ internal sealed class CredentialChange(
         {
             return new Changed(IsGone: true);
         }
+
+        // What it may do by now: a password takes a while to compare, and a session that is opened with it
+        // must not give what was taken away meanwhile.
+        var current = await db.Accounts.AsNoTracking().SingleOrDefaultAsync(row => row.Id == account.Id);
+        if (opens && current is not { DisabledAt: null })
+        {
+            return new Changed(IsGone: true);
+        }
         if (account is { IsAdmin: true, DisabledAt: null }
             && !await db.Accounts.AnyAsync(row => row.IsAdmin && row.DisabledAt == null))
         {
@@ -121,9 +144,10 @@ internal sealed class CredentialChange(
         }
         await sessions.EndAllAsync(db, account.Id);
         var opening = opens
-            ? await sessions.OpenAsync(db, account, Device.Of(context))
+            ? await sessions.OpenAsync(db, current!, Device.Of(context))
             : default;
-        return new Changed(Refusal: opening.Refusal, Receipt: revoked.Receipt, Opening: opening);
+        return new Changed(
+            Refusal: opening.Refusal, Receipt: revoked.Receipt, Opening: opening, Account: current);
     }
 
     /// <summary>Undoes the transaction, with what is to be answered.</summary>

@@ -26,10 +26,34 @@ internal sealed class LogIn(
         {
             return refusal;
         }
-        var account = await FindAsync(email, password, cancel);
         await Task.Delay(gate.DelayFor(key), clock, cancel);
+
+        // Once more, when the account was changed while its password was compared: another device of a user
+        // from elsewhere, for instance, had the hash made anew.
+        return await TryAsync(email, password, key, context)
+            ?? await TryAsync(email, password, key, context)
+            ?? Refusals.WrongCredentials;
+    }
+
+    /// <returns>Null when the account is no longer the one whose password was compared.</returns>
+    private async Task<IResult?> TryAsync(string email, string password, string key, HttpContext context)
+    {
+        var (address, cancel) = (context.Connection.RemoteIpAddress, context.RequestAborted);
+        var account = await FindAsync(email, password, cancel);
         password = password[..Math.Min(password.Length, Credentials.LongestPassword)];
-        switch (await passwords.VerifyAsync(account ?? strangers.For(key), password, cancel))
+        var verdict = await passwords.VerifyAsync(account ?? strangers.For(key), password, cancel);
+        if (verdict == PasswordVerdict.Wrong)
+        {
+            Count(account, context);
+        }
+
+        // Asked again: the failures of guesses that were compared at the same time count against this one
+        // too, and of many guesses at once the answer must not tell the right one.
+        if (verdict != PasswordVerdict.Busy && await gate.RefusalAsync(key, address) is { } refusal)
+        {
+            return refusal;
+        }
+        switch (verdict)
         {
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
@@ -46,36 +70,22 @@ internal sealed class LogIn(
         }
     }
 
-    private async Task<IResult> OpenAsync(Account account, string key, HttpContext context, string? newHash)
+    private async Task<IResult?> OpenAsync(
+        Account account, string key, HttpContext context, string? newHash)
     {
-        // Asked again: the failures of guesses that were hashed at the same time count against this one too.
-        var address = context.Connection.RemoteIpAddress;
-        if (await gate.RefusalAsync(key, address) is { } refusal)
-        {
-            return refusal;
-        }
         if (account.DisabledAt is not null)
         {
             return Refusals.Disabled;
         }
-        var opening = await store.WriteAsync(
-            async db =>
-            {
-                // Holds the row until the session is there, and finds out whether the password that was
-                // verified is still the account's; see CredentialChange.
-                var held = await db.Accounts
-                    .Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash
-                        && row.DisabledAt == account.DisabledAt)
-                    .ExecuteUpdateAsync(row => row.SetProperty(
-                        it => it.PasswordHash, newHash ?? account.PasswordHash));
-                return held == 1
-                    ? await sessions.OpenAsync(db, account, Device.Of(context))
-                    : Opening.Refused(Refusals.WrongCredentials);
-            },
-            context.RequestAborted);
+        var opened = await store.WriteAsync(
+            db => OpenAsync(db, account, newHash, Device.Of(context)), context.RequestAborted);
+        if (opened is not { } opening)
+        {
+            return null;
+        }
         if (opening.Refusal is null)
         {
-            await gate.SucceededAsync(key, address);
+            await gate.SucceededAsync(key, context.Connection.RemoteIpAddress);
             AuditNotes.Add(context, new AuditEvent(AuditEvents.LoginSucceeded)
             {
                 UserId = account.Id, Actor = account.Id,
@@ -84,11 +94,31 @@ internal sealed class LogIn(
         return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Logged in.");
     }
 
-    private async Task FailedAsync(string key, Account? account, HttpContext context)
+    /// <summary>Holds the row until the session is there, and finds out whether the password that was
+    /// verified is still the account's; see <see cref="CredentialChange"/>. What the account may do is read
+    /// then: an administrator may have lost that while the password was compared.</summary>
+    private async Task<Opening?> OpenAsync(AccountsDb db, Account account, string? newHash, Device device)
+    {
+        var held = await db.Accounts
+            .Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash
+                && row.DisabledAt == account.DisabledAt)
+            .ExecuteUpdateAsync(row => row.SetProperty(
+                it => it.PasswordHash, newHash ?? account.PasswordHash));
+        return held == 1
+            ? await sessions.OpenAsync(
+                db, await db.Accounts.AsNoTracking().SingleAsync(row => row.Id == account.Id), device)
+            : null;
+    }
+
+    private void Count(Account? account, HttpContext context)
     {
         var failed = AuditNotes.Complete(
             context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
         audit.Count(failed, about: failed.Ip ?? "");
+    }
+
+    private async Task FailedAsync(string key, Account? account, HttpContext context)
+    {
         if (await gate.FailedAsync(key, context.Connection.RemoteIpAddress))
         {
             AuditNotes.Add(context, new AuditEvent(AuditEvents.AccountLocked) { UserId = account?.Id });
@@ -97,7 +127,7 @@ internal sealed class LogIn(
 
     private async Task<Account?> FindAsync(string email, string password, CancellationToken cancel)
     {
-        var isPossible = email.Length <= Credentials.LongestEmail
+        var isPossible = email.Length <= Credentials.LongestEmail && !email.Any(char.IsControl)
             && password.Length <= Credentials.LongestPassword;
         var normalized = isPossible ? Credentials.Normalize(email) : "";
         return await store.ReadAsync(

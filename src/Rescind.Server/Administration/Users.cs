@@ -85,9 +85,7 @@ internal sealed class Users(AccountStore store, CredentialChange change)
         {
             return Unknown;
         }
-        var isAdmin = body.IsAdmin ?? account.IsAdmin;
-        var isDisabled = body.Disabled ?? account.DisabledAt is not null;
-        var changed = await change.SetRightsAsync(account, isAdmin, isDisabled, context);
+        var changed = await change.SetRightsAsync(account, body.IsAdmin, body.Disabled, context);
         if (changed.IsGone)
         {
             return Unknown;
@@ -99,7 +97,7 @@ internal sealed class Users(AccountStore store, CredentialChange change)
         var answer = new ChangeUserAnswer
         {
             Message = "Changed, and every token of the user is revoked.",
-            User = AccountBody.Of(account) with { IsAdmin = isAdmin, Disabled = isDisabled },
+            User = AccountBody.Of(changed.Account ?? account),
             Receipt = ReceiptBody.Of(receipt),
         };
         return TypedResults.Json(answer, statusCode: answer.Status);

@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Rescind.Tests.Server;
@@ -173,6 +174,28 @@ public abstract class LogInTests(ServerUnderTest server)
         Assert.Equal(200, await server.ProfileStatusAsync(second.Access));
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = first.Refresh }))
             .IsRefusal(401, "token_revoked");
+    }
+
+    /// <summary>PostgreSQL takes neither of these as text, which is no reason to say that it is away.</summary>
+    [Fact]
+    public async Task What_no_database_takes_as_text_is_wrong_or_cut()
+    {
+        (await server.PostAsync("/api/auth/login", new { email = "nobody\0@example.com", password = "a wrong one" }))
+            .IsRefusal(401, "invalid_credentials");
+        var user = await server.RegisterAsync();
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8,
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "/api/auth/login"));
+        request.Headers.TryAddWithoutValidation("User-Agent", new string('a', 255) + "\U0001F600");
+        request.Content = JsonContent.Create(new { email = user.Email, password = ServerUnderTest.Password });
+
+        var reply = await Reply.OfAsync(await http.SendAsync(request));
+
+        reply.IsSuccess();
+        var list = await server.GetAsync("/api/auth/sessions", Tokens.Of(reply.Json).Access);
+        Assert.Equal(new string('a', 255), list.Json.GetProperty("sessions")[0].GetProperty("user_agent").GetString());
     }
 
     [Fact]

@@ -89,6 +89,23 @@ public abstract class UserAdministrationTests(ServerUnderTest server)
     }
 
     [Fact]
+    public async Task Two_changes_of_one_user_at_once_are_both_kept()
+    {
+        var admin = await server.LogInAsAdminAsync();
+        for (var round = 0; round < 10; round++)
+        {
+            var user = await server.RegisterAsync();
+            await Task.WhenAll(
+                PatchAsync(user.UserId, new { disabled = true }, admin),
+                PatchAsync(user.UserId, new { is_admin = true }, admin));
+
+            var found = await server.GetAsync($"/api/auth/admin/users?query={user.UserId}", admin.Access);
+            var now = Assert.Single(found.Json.GetProperty("items").EnumerateArray());
+            Assert.Equal((true, true), (now.GetProperty("disabled").GetBoolean(), now.GetProperty("is_admin").GetBoolean()));
+        }
+    }
+
+    [Fact]
     public async Task Sessions_of_a_user_are_listed_and_ended()
     {
         var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
