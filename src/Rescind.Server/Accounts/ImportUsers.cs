@@ -24,7 +24,7 @@ internal sealed class ImportedUser
 /// <summary>The body of <see cref="ImportUsers"/>.</summary>
 internal sealed class ImportUsersBody
 {
-    public IReadOnlyList<ImportedUser>? Users { get; init; }
+    public IReadOnlyList<ImportedUser?>? Users { get; init; }
 }
 
 /// <summary>A user that was not taken over.</summary>
@@ -67,13 +67,13 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
                     {
                         rejected.Add(new RejectedUser(index, reason));
                     }
-                    else if (await db.Accounts.AnyAsync(row => row.Id == user.Id))
+                    else if (await db.Accounts.AnyAsync(row => row.Id == user!.Id))
                     {
                         known++;
                     }
                     else
                     {
-                        db.Accounts.Add(AccountOf(user));
+                        db.Accounts.Add(AccountOf(user!));
                         await db.SaveChangesAsync();
                         imported++;
                     }
@@ -95,11 +95,11 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         });
     }
 
-    private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser user)
+    private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser? user)
     {
-        if (string.IsNullOrEmpty(user.Id) || user.Id.Length > LongestId)
+        if (user?.Id is not { Length: > 0 and <= LongestId } || user.Id.Any(char.IsControl))
         {
-            return $"id must have 1 to {LongestId} characters";
+            return $"id must have 1 to {LongestId} characters, none of them control characters";
         }
         if (Credentials.WrongWithEmail(user.Email?.Trim()) is not null)
         {

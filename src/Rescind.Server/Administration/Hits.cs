@@ -12,6 +12,24 @@ namespace Rescind.Server.Administration;
 internal sealed class Hits(
     AccountStore store, ServerSettings settings, TimeProvider clock, ILogger<Hits> logger)
 {
+    /// <summary>Nobody waits longer than this to learn a number.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
+
+    /// <summary>Counts for each of several rules; after the first that could not be counted, none is: a
+    /// revocation must not wait for one time-out after another.</summary>
+    public async Task<IReadOnlyList<KnownHits>> CountAsync(
+        IReadOnlyList<Revocation> rules, CancellationToken cancel)
+    {
+        var counts = new List<KnownHits>();
+        foreach (var rule in rules)
+        {
+            counts.Add(counts is [.., { Sessions: null }]
+                ? new KnownHits(null, null)
+                : await CountAsync(rule, cancel));
+        }
+        return counts;
+    }
+
     /// <summary>Counts; nulls when the database is away.</summary>
     public async Task<KnownHits> CountAsync(Revocation rule, CancellationToken cancel)
     {
@@ -29,7 +47,7 @@ internal sealed class Hits(
                         await hit.CountAsync(cancel),
                         await hit.Select(row => row.AccountId).Distinct().CountAsync(cancel));
                 },
-                cancel);
+                cancel).WaitAsync(LongestWait, clock, cancel);
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
         {

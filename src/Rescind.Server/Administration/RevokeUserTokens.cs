@@ -53,8 +53,11 @@ internal sealed record RevokeUserTokensAnswer : RevokingAnswer
 /// whether or not this server has ever seen it.</summary>
 internal sealed class RevokeUserTokens(
     Revoker revoker, SessionBook sessions, AccountStore store, ServerSettings settings,
-    ILogger<RevokeUserTokens> logger)
+    TimeProvider clock, ILogger<RevokeUserTokens> logger)
 {
+    /// <summary>The revocation has been made; its answer waits no longer for a database.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
+
     public async Task<IResult> AnswerAsync(RevokeUserTokensBody sent, HttpContext context)
     {
         var body = sent.Or(context.Request.Query);
@@ -98,7 +101,8 @@ internal sealed class RevokeUserTokens(
         try
         {
             return await store.ReadAsync(
-                db => db.Accounts.AnyAsync(row => row.Id == user), CancellationToken.None);
+                db => db.Accounts.AnyAsync(row => row.Id == user), CancellationToken.None)
+                .WaitAsync(LongestWait, clock);
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
         {

@@ -11,7 +11,7 @@ namespace Rescind.Server.Administration;
 /// <summary>Whom an incident is about.</summary>
 internal sealed class IncidentScope
 {
-    public IReadOnlyList<string>? UserIds { get; init; }
+    public IReadOnlyList<string?>? UserIds { get; init; }
 
     public string? ClientId { get; init; }
 
@@ -73,13 +73,9 @@ internal sealed class SecurityIncident(
             }
         }
         var isDryRun = body.DryRun == true;
-        var targets = new List<IncidentTarget>();
-        foreach (var rule in rules)
-        {
-            var known = await hits.CountAsync(rule, context.RequestAborted);
-            targets.Add(new IncidentTarget(
-                Word(rule.Kind), rule.Value, known.Sessions, known.Users, !isDryRun));
-        }
+        var counts = await hits.CountAsync(rules, context.RequestAborted);
+        var targets = rules.Zip(counts, (rule, known) => new IncidentTarget(
+            Word(rule.Kind), rule.Value, known.Sessions, known.Users, !isDryRun)).ToList();
         return isDryRun
             ? Answer("Nothing was revoked: this was a dry run.", targets, receipt: null)
             : await RevokeAsync(body, rules, targets, context);
@@ -99,7 +95,11 @@ internal sealed class SecurityIncident(
         });
         foreach (var rule in rules)
         {
-            await sessions.EndHitAsync(rule);
+            // Once one could not be noted the others could not either, and each would wait as long.
+            if (await sessions.EndHitAsync(rule) is null)
+            {
+                break;
+            }
         }
         return Answer("Revoked.", targets, ReceiptBody.Of(receipt));
     }
@@ -135,7 +135,7 @@ internal sealed class SecurityIncident(
     {
         var (scope, issuer) = (body.Scope!, settings.Issuer);
         var rules = (scope.UserIds ?? []).Distinct(StringComparer.Ordinal)
-            .Select(user => Revocation.OfSubject(issuer, user));
+            .Select(user => Revocation.OfSubject(issuer, user ?? ""));
         if (!string.IsNullOrEmpty(scope.ClientId))
         {
             rules = rules.Append(Revocation.OfClient(issuer, scope.ClientId));

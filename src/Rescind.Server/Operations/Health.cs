@@ -41,16 +41,21 @@ internal sealed class Readiness(HealthCheckService health, Blacklist blacklist)
 }
 
 /// <summary>The health check <c>accounts</c>. Degraded at worst; see <see cref="Readiness"/>.</summary>
-internal sealed class AccountsHealth(AccountStore store) : IHealthCheck
+internal sealed class AccountsHealth(AccountStore store, TimeProvider clock) : IHealthCheck
 {
     public const string Name = "accounts";
+
+    /// <summary>Less than the second that probes wait by default: a database that is frozen must not take the
+    /// node out of service.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
 
     public async Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {
-            await store.ReadAsync(db => db.Marks.AnyAsync(cancellationToken), cancellationToken);
+            await store.ReadAsync(db => db.Marks.AnyAsync(cancellationToken), cancellationToken)
+                .WaitAsync(LongestWait, clock, cancellationToken);
             return HealthCheckResult.Healthy();
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))

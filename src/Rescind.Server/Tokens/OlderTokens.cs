@@ -2,7 +2,8 @@
 // with the version of their user's tokens. What it guarantees: one whose version is below the imported one is
 // refused as it was there; a refresh token belongs to one session, whose id follows from its own, so that it
 // is adopted once, and revoked like any other. What it trades away: such a token asks the database for its
-// user's version, at most once a minute; when the database is away, the policy for not knowing decides.
+// user's version, at most once a minute and for at most a second; when the database does not say, the policy
+// for not knowing decides.
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
@@ -13,14 +14,18 @@ using Rescind.Server.Database;
 
 namespace Rescind.Server.Tokens;
 
-internal sealed class OlderTokens(AccountStore store, Blacklist blacklist) : IDisposable
+internal sealed class OlderTokens(AccountStore store, Blacklist blacklist, TimeProvider clock) : IDisposable
 {
     /// <summary>The version of a user's tokens, in the older service's tokens and in ours for its users, so
     /// that it can take over again.</summary>
     public const string VersionClaim = "token_version_id";
 
     private const string Adopted = "adopted-";
+
+    /// <summary>A check waits no longer for the database, and for as long again none asks it.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(1);
+    private long _awaySince = long.MinValue;
     private readonly MemoryCache _versions = new(new MemoryCacheOptions { SizeLimit = 100_000 });
 
     /// <summary>Whether a session was made for a refresh token of the older service.</summary>
@@ -49,6 +54,10 @@ internal sealed class OlderTokens(AccountStore store, Blacklist blacklist) : IDi
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
         {
+            if (!IsPaused)
+            {
+                Interlocked.Exchange(ref _awaySince, clock.GetTimestamp());
+            }
             return blacklist.Options.RefuseWhenUnknown ? Refusals.RevocationUnknown : null;
         }
     }
@@ -62,16 +71,23 @@ internal sealed class OlderTokens(AccountStore store, Blacklist blacklist) : IDi
     private static string SessionOf(string tokenId) => Adopted + Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(tokenId)).AsSpan(0, 16));
 
+    private bool IsPaused => Interlocked.Read(ref _awaySince) is var since && since != long.MinValue
+        && clock.GetElapsedTime(since) < LongestWait;
+
     private async Task<int> VersionOfAsync(string user, CancellationToken cancel)
     {
         if (_versions.TryGetValue(user, out int known))
         {
             return known;
         }
+        if (IsPaused)
+        {
+            throw new TimeoutException("The accounts database is left alone for a moment.");
+        }
         var version = await store.ReadAsync(
             db => db.Accounts.Where(row => row.Id == user).Select(row => row.TokenVersion)
                 .SingleOrDefaultAsync(cancel),
-            cancel) ?? 0;
+            cancel).WaitAsync(LongestWait, clock, cancel) ?? 0;
         return _versions.Set(
             user, version,
             new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Remembered });

@@ -10,6 +10,7 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
     private const string Register = "/api/auth/register";
     private const string RevokeUser = "/api/auth/admin/revoke-user-tokens";
     private const string RevokeJti = "/api/auth/admin/revoke-token-by-jti";
+    private const string Incident = "/api/auth/admin/security-incident";
     private const string Revocations = "/api/auth/admin/revocations";
 
     private static readonly string Long = new('x', 2_000);
@@ -72,7 +73,27 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
         { Revocations, Rule("token", "\"expires_at\":\"2999-01-01T00:00:00Z\""), "expires_at" },
         { Revocations, Rule("nothing", "\"note\":\"\""), "target.type" },
         { Revocations, """{"target":"subject","reason":"revoked"}""", "target" },
+        { Incident, """{"scope":{"user_ids":[null]},"reason":"revoked","note":"a"}""", "scope" },
+        { Incident, """{"scope":{"user_ids":["victim",""]},"reason":"revoked","note":"a"}""", "scope" },
     };
+
+    [Fact]
+    public async Task What_is_no_user_is_rejected_and_the_others_come_over()
+    {
+        var (admin, hash) = (await server.LogInAsAdminAsync(), BCrypt.Net.BCrypt.HashPassword("a password", 4));
+        object?[] users =
+        [
+            null, new { }, new { id = "a\0b", email = "a@import.example", password_hash = hash },
+            new { id = "b", email = "b@import.example", password_hash = hash },
+        ];
+
+        var reply = await server.PostAsync("/api/auth/admin/import-users", new { users }, admin.Access);
+
+        reply.IsSuccess();
+        Assert.Equal(1, reply.Json.GetProperty("imported").GetInt32());
+        Assert.Equal([0, 1, 2], reply.Json.GetProperty("rejected").EnumerateArray()
+            .Select(one => one.GetProperty("index").GetInt32()));
+    }
 
     [Theory]
     [MemberData(nameof(PathsWithBodies))]

@@ -111,6 +111,41 @@ public sealed class PostgresOutageTests(ITestOutputHelper output)
         Assert.Equal(401, await server.ProfileStatusAsync(users[0].Access));
     }
 
+    /// <summary>An incident counts whom it hits, and a token of an older service is compared with its user's version:
+    /// neither may cost one time-out of the database after another. A load balancer that asks whether the node is ready
+    /// waits for a second by default.</summary>
+    [Fact]
+    public async Task A_frozen_database_holds_up_no_incident_no_older_token_and_no_health()
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", await postgres.NewDatabaseAsync()));
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var older = MintedTokens.Sign(MintedTokens.Claims("a user of the older service").With("token_version_id", 1));
+
+        await postgres.FreezeAsync();
+        try
+        {
+            await WithinAsync(2, "ready", async () =>
+                Assert.Equal(200, (await server.GetAsync("/health/ready")).Status));
+            await WithinAsync(2, "an older token", async () =>
+                Assert.Equal(200, (await server.GetAsync("/api/auth/token/validate", older)).Status));
+            await WithinAsync(4, "a user's tokens", async () =>
+                (await server.PostAsync("/api/auth/admin/revoke-user-tokens",
+                    new { user_id = user.UserId, reason = "admin_action" }, admin.Access)).IsSuccess());
+            await WithinAsync(6, "an incident of 20 users", async () =>
+                (await server.PostAsync("/api/auth/admin/security-incident", new
+                {
+                    scope = new { user_ids = Enumerable.Range(0, 20).Select(i => $"user_{i}") },
+                    reason = "security_incident", note = "while the database is frozen",
+                }, admin.Access)).IsSuccess());
+        }
+        finally
+        {
+            await postgres.ResumeAsync();
+        }
+    }
+
     [Fact]
     public async Task A_node_starts_without_its_database_and_uses_it_when_it_is_there()
     {
@@ -129,5 +164,14 @@ public sealed class PostgresOutageTests(ITestOutputHelper output)
             .GetRequiredService<Rescind.Server.Database.Preparation>().IsDone);
 
         await server.LogInAsAdminAsync();
+    }
+
+    private async Task WithinAsync(int seconds, string what, Func<Task> call)
+    {
+        var asked = Stopwatch.GetTimestamp();
+        await call();
+        var took = Stopwatch.GetElapsedTime(asked);
+        output.WriteLine($"{what}: {took.TotalSeconds:n2} s");
+        Assert.True(took < TimeSpan.FromSeconds(seconds), $"{what} took {took.TotalSeconds:n1} s");
     }
 }
