@@ -18,6 +18,7 @@ internal sealed class PostOffice(
     private const int Most = 1_000;
     private const int MostTries = 4;
     private const int TimeoutMs = 10_000;
+    private const SmtpStatusCode Refused = (SmtpStatusCode)500;
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
     private readonly Channel<Func<Task<MimeMessage?>>> _orders =
@@ -60,7 +61,8 @@ internal sealed class PostOffice(
                 fault is IOException or ProtocolException or CommandException or AuthenticationException
                     or System.Net.Sockets.SocketException or SslHandshakeException or TimeoutException)
             {
-                if (attempt == MostTries)
+                // What the server refuses for good must not hold up the mail behind it.
+                if (attempt == MostTries || fault is SmtpCommandException { StatusCode: >= Refused })
                 {
                     // The kind alone: a mail server's words repeat the address.
                     Log.MailNotSent(logger, fault.GetType().Name);

@@ -16,9 +16,12 @@ internal sealed class MailServer : IAsyncDisposable
 
     public string Url => $"smtp://127.0.0.1:{Port}";
 
-    public static async Task<MailServer> StartAsync()
+    /// <summary>The largest message that it takes, in bytes.</summary>
+    private int MostBytes { get; init; } = 1_000_000;
+
+    public static async Task<MailServer> StartAsync(int mostBytes = 1_000_000)
     {
-        var server = new MailServer();
+        var server = new MailServer { MostBytes = mostBytes };
         await server.StartProcessAsync();
         return server;
     }
@@ -28,7 +31,7 @@ internal sealed class MailServer : IAsyncDisposable
         try
         {
             _process = Process.Start(new ProcessStartInfo("aiosmtpd",
-                ["-n", "-l", $"127.0.0.1:{Port}", "-c", "aiosmtpd.handlers.Mailbox", _folder.PathOf("mail")])
+                ["-n", "-s", $"{MostBytes}", "-l", $"127.0.0.1:{Port}", "-c", "aiosmtpd.handlers.Mailbox", _folder.PathOf("mail")])
             {
                 UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true,
             })!;
