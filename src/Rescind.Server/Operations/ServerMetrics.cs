@@ -7,7 +7,8 @@ namespace Rescind.Server.Operations;
 /// <summary>What the server knows beyond the library's metrics, on the meter <c>Rescind.Server</c>. All of it
 /// is counted elsewhere and only read here.</summary>
 internal sealed class ServerMetrics(
-    IMeterFactory factory, AuditTrail trail, AuditSpool spool, AuditShipper shipper, Alerts alerts)
+    IMeterFactory factory, AuditTrail trail, AuditSpool spool, AuditShipper shipper, Alerts alerts,
+    Thresholds thresholds)
 {
     public const string MeterName = "Rescind.Server";
 
@@ -26,6 +27,9 @@ internal sealed class ServerMetrics(
         meter.CreateObservableGauge(
             "rescind.database.available", () => shipper.IsDatabaseAway ? 0 : 1, "1",
             "Whether the accounts database answered last.");
+        meter.CreateObservableCounter(
+            "rescind.thresholds.passed", () => thresholds.Passed, "{time}",
+            "How often the hourly look found a threshold of the guide passed.");
         meter.CreateObservableCounter(
             "rescind.alerts",
             () =>

@@ -27,7 +27,7 @@ public sealed class TelemetryTests
         {
             "rescind_checks_total{", "verdict=\"revoked\"", "rescind_revocations_total{", "rescind_guard_decisions_total{",
             "rescind_audit_recorded_total", "rescind_audit_lost_total", "rescind_audit_waiting", "rescind_database_available",
-            "rescind_alerts_total{", "http_server_request_duration_seconds_count",
+            "rescind_alerts_total{", "rescind_thresholds_passed_total", "http_server_request_duration_seconds_count",
         })
         {
             Assert.Contains(name, reply.Text, StringComparison.Ordinal);
