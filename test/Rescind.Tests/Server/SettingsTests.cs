@@ -60,6 +60,8 @@ public sealed class SettingsTests : IDisposable
         { "AUDIT_KEY", "short" },
         { "MAINTENANCE_DAILY", "every day" },
         { "MAINTENANCE_HOURLY", "61 * * * *" },
+        { "MANAGEMENT_PORT", "0" },
+        { "MANAGEMENT_PORT", "8080" },
     };
 
     [Theory]
@@ -89,9 +91,24 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal(TimeSpan.FromDays(7), settings.RefreshLifetime);
         Assert.Equal(TimeSpan.FromDays(7), settings.LongestLifetime);
         Assert.Equal(("rescind", "rescind"), (settings.Issuer, settings.Audience));
+        Assert.Equal(TimeSpan.FromSeconds(30), settings.RefreshGrace);
         Assert.Equal(ReceiptState.Everywhere, settings.WaitFor);
+        Assert.Equal(TimeSpan.FromSeconds(1), settings.Freshness);
         Assert.False(settings.RefuseWhenUnknown);
+        Assert.Equal("HS256", settings.Keys.Signing.Algorithm);
+        Assert.Equal(TimeSpan.FromDays(90), settings.AuditRetention);
+        Assert.Equal(
+            ("0 2 * * *", "0 * * * *"), ($"{settings.Maintenance.Daily}", $"{settings.Maintenance.Hourly}"));
+        Assert.True(settings.LimitsRates);
+        Assert.NotEqual(Read().Node, settings.Node);
+        object?[] absent =
+        [
+            settings.Redis, settings.Database, settings.Mail, settings.Maintenance.AlertUrl, settings.ManagementPort,
+            settings.MetricsToken, settings.AdminEmail,
+        ];
+        Assert.All(absent, Assert.Null);
         Assert.Empty(settings.CorsOrigins);
+        Assert.Empty(settings.Proxies);
         Assert.Empty(settings.Warnings);
         Assert.DoesNotContain(ServerUnderTest.Secret, settings.ToString(), StringComparison.Ordinal);
     }
@@ -120,6 +137,19 @@ public sealed class SettingsTests : IDisposable
         var refused = Assert.Throws<StartRefusedException>(
             () => Read(("UPSTASH_URL", url), ("UPSTASH_AUTH_TOKEN", token)));
         Assert.StartsWith(named, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ALERT_WEBHOOK_URL", "https://alerts.example.com", "ALERT_WEBHOOK_SECRET")]
+    [InlineData("ALERT_WEBHOOK_SECRET", "a secret of the webhook", "ALERT_WEBHOOK_URL")]
+    [InlineData("SMTP_URL", "smtp://127.0.0.1", "MAIL_FROM")]
+    [InlineData("MAIL_FROM", "a@example.com", "SMTP_URL")]
+    [InlineData("ADMIN_EMAIL", "a@example.com", "ADMIN_PASSWORD")]
+    [InlineData("ADMIN_PASSWORD", ServerUnderTest.Password, "ADMIN_EMAIL")]
+    public void Half_a_pair_is_refused_and_the_other_half_named(string name, string value, string named)
+    {
+        var refused = Assert.Throws<StartRefusedException>(() => Read((name, value)));
+        Assert.StartsWith(named + ": it is missing", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
