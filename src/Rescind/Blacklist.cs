@@ -81,8 +81,8 @@ public sealed class Blacklist
     /// <see cref="CheckAsync"/>.</returns>
     public Verdict Check(in TokenFacts token)
     {
-        var verdict = _judging.JudgeSampled(token);
-        _tally.Count(verdict);
+        var verdict = _judging.JudgeSampled(token, out var cell);
+        _tally.Count(cell, verdict);
         return verdict;
     }
 
@@ -92,12 +92,12 @@ public sealed class Blacklist
     /// <param name="cancel">Gives up.</param>
     public ValueTask<Verdict> CheckAsync(in TokenFacts token, CancellationToken cancel = default)
     {
-        var verdict = _judging.JudgeSampled(token);
+        var verdict = _judging.JudgeSampled(token, out var cell);
         if (verdict == Verdict.Unknown && !_feed.IsFresh)
         {
             return CatchUpAndCheckAsync(token, cancel);
         }
-        _tally.Count(verdict);
+        _tally.Count(cell, verdict);
         return ValueTask.FromResult(verdict);
     }
 

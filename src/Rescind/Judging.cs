@@ -28,9 +28,12 @@ internal sealed class Judging(
     }
 
     /// <summary>As <see cref="Judge"/>, timing one in many.</summary>
-    public Verdict JudgeSampled(in TokenFacts token)
+    /// <param name="token">The token.</param>
+    /// <param name="cell">Where to count the verdict.</param>
+    public Verdict JudgeSampled(in TokenFacts token, out int cell)
     {
-        if (!tally.IsSampled)
+        cell = tally.Cell();
+        if (!tally.IsSampled(cell))
         {
             return Judge(token);
         }

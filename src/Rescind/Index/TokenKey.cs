@@ -15,12 +15,37 @@ internal static class TokenKey
 {
     private const ulong KindMask = 7;
 
+    /// <summary>A service has few issuers, and to compare one costs a fifth of hashing it. Each slot is filled
+    /// once and then stays, so this is bounded and no check allocates; an issuer that finds its slot taken is
+    /// hashed each time.</summary>
+    private static readonly IssuerSeeds?[] Known = new IssuerSeeds?[16];
+
+    private sealed record IssuerSeeds(string Issuer, ulong Token, ulong Session);
+
     public static UInt128 Of(RuleKind kind, string issuer, string value)
     {
-        var seed = XxHash3.HashToUInt64(MemoryMarshal.AsBytes(issuer.AsSpan()), (long)kind);
-        var hash = XxHash128.HashToUInt128(MemoryMarshal.AsBytes(value.AsSpan()), (long)seed);
+        var hash = XxHash128.HashToUInt128(
+            MemoryMarshal.AsBytes(value.AsSpan()), (long)SeedOf(kind, issuer));
         return (hash & ~(UInt128)KindMask) | (byte)kind;
     }
+
+    private static ulong SeedOf(RuleKind kind, string issuer)
+    {
+        ref var slot = ref Known[issuer.Length % Known.Length];
+        var seeds = Volatile.Read(ref slot);
+        if (seeds is null)
+        {
+            seeds = new IssuerSeeds(issuer, Hash(RuleKind.Token, issuer), Hash(RuleKind.Session, issuer));
+            Volatile.Write(ref slot, seeds);
+        }
+        return !string.Equals(seeds.Issuer, issuer) ? Hash(kind, issuer)
+            : kind == RuleKind.Token ? seeds.Token
+            : kind == RuleKind.Session ? seeds.Session
+            : Hash(kind, issuer);
+    }
+
+    private static ulong Hash(RuleKind kind, string issuer) =>
+        XxHash3.HashToUInt64(MemoryMarshal.AsBytes(issuer.AsSpan()), (long)kind);
 
     /// <summary>Whether a key that came from outside says the kind that its id says.</summary>
     public static bool Fits(RevocationId id) => ((ulong)id.Key & KindMask) == (byte)id.Kind;

@@ -10,8 +10,8 @@ namespace Rescind;
 /// <remarks>
 /// Layout of the one allocation: lines of 64 bytes, each four keys of 16 bytes; then for each slot 8 bytes
 /// that only the writer reads (expiry, tag); then a filter of 64-bit words in which each key sets four bits
-/// of one word. A miss, the usual case, reads one word of the filter. At the fullest (85 % of slots) an entry
-/// costs 28 bytes and 1.5 for the filter; just after a rebuild 35 and 1.5.
+/// of one word. A miss, the usual case, reads one word of the filter. At the fullest (90 % of slots) an entry
+/// costs 26.7 bytes and 1.4 for the filter; just after a rebuild (80 %) 30 and 1.6.
 /// Memory order: the writer sets filter and side column, then the high half of the key, and publishes with a
 /// release write of the low half; readers load the low half with acquire first. The low half is never 0
 /// (empty) or 7 (removed) for a real key, see <see cref="TokenKey"/>. A reused slot can show a reader the low
@@ -34,9 +34,9 @@ internal sealed unsafe class TokenShard
 
     public TokenShard(int entries)
     {
-        _lineCount = (uint)(entries / (SlotsPerLine * 0.68)) + 2;
+        _lineCount = (uint)(entries / (SlotsPerLine * 0.80)) + 2;
         var slots = (long)_lineCount * SlotsPerLine;
-        _fullAt = (int)(slots * 0.85);
+        _fullAt = (int)(slots * 0.90);
         _filterWords = (uint)(slots * 10 / 64) + 1;
         Bytes = (slots * 24) + (_filterWords * 8L);
         _lines = (ulong*)NativeMemory.AlignedAlloc((nuint)Bytes, 64);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Rescind;
@@ -11,13 +12,14 @@ internal sealed class CheckTally
     private const int SampleEvery = 64;
     private const int Samples = 1024;
 
-    private readonly Cell[] _cells = new Cell[Environment.ProcessorCount];
+    private readonly Counters[] _cells =
+        new Counters[BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)];
     private readonly long[] _samples = new long[Samples];
     private long _sampled;
     private long _sampledSum;
 
     [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Cell
+    private struct Counters
     {
         [FieldOffset(0)]
         public long Accepted;
@@ -42,12 +44,16 @@ internal sealed class CheckTally
 
     public long CatchUps => _cells.Sum(cell => cell.CatchUps);
 
-    /// <summary>Whether this check is one of those that are timed.</summary>
-    public bool IsSampled => Mine().Checks % SampleEvery == 0;
+    /// <summary>The counters of this processor; asked once a check, because that costs as much as
+    /// counting.</summary>
+    public int Cell() => Thread.GetCurrentProcessorId() & (_cells.Length - 1);
 
-    public void Count(Verdict verdict)
+    /// <summary>Whether this check is one of those that are timed.</summary>
+    public bool IsSampled(int cell) => _cells[cell].Checks % SampleEvery == 0;
+
+    public void Count(int at, Verdict verdict)
     {
-        ref var cell = ref Mine();
+        ref var cell = ref _cells[at];
         switch (verdict)
         {
             case Verdict.Accepted:
@@ -62,7 +68,7 @@ internal sealed class CheckTally
         }
     }
 
-    public void CountCatchUp() => Interlocked.Increment(ref Mine().CatchUps);
+    public void CountCatchUp() => Interlocked.Increment(ref _cells[Cell()].CatchUps);
 
     public void Sample(double elapsedMs)
     {
@@ -89,6 +95,4 @@ internal sealed class CheckTally
         Array.Sort(sorted);
         return sorted[(int)(known * 0.99)] / 1e6;
     }
-
-    private ref Cell Mine() => ref _cells[(uint)Thread.GetCurrentProcessorId() % (uint)_cells.Length];
 }

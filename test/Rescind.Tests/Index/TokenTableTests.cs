@@ -103,7 +103,7 @@ public sealed class TokenTableTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_million_revocations_cost_at_most_40_bytes_each_and_a_check_allocates_nothing()
+    public async Task A_million_revocations_cost_at_most_32_bytes_each_and_a_check_allocates_nothing()
     {
         var world = await TestWorld.LoadedAsync();
         const int Million = 1_000_000;
@@ -125,7 +125,7 @@ public sealed class TokenTableTests(ITestOutputHelper output)
 
         var each = world.Blacklist.GetStatus().IndexBytes / (double)Million;
         output.WriteLine($"{each:n1} bytes an entry");
-        Assert.InRange(each, 20, 40);
+        Assert.InRange(each, 20, 32);
         Assert.Equal(Million, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
 
         var (hit, miss) = (world.Token("jti-77777"), world.Token("jti-unknown"));
