@@ -3,14 +3,16 @@ using System.Collections.Concurrent;
 namespace Rescind.Simulation;
 
 /// <summary>Many lives, on all cores.</summary>
-internal sealed record Many(long Lives, long Checks, long Decisions, long Exceptions, IReadOnlyCollection<Outcome> Failed)
+/// <param name="Trace">Of all lives together, in whatever order they were lived.</param>
+internal sealed record Many(
+    long Lives, long Checks, long Decisions, long Exceptions, ulong Trace, IReadOnlyCollection<Outcome> Failed)
 {
     /// <param name="from">The first seed.</param>
     /// <param name="lives">How many, with the seeds that follow.</param>
     /// <param name="mostFailed">Stops after so many failed.</param>
     public static Many Run(ulong from, ulong lives, int mostFailed = 50)
     {
-        var (next, done, checks, decisions, exceptions) = (from - 1, 0L, 0L, 0L, 0L);
+        var (next, done, checks, decisions, exceptions, trace) = (from - 1, 0L, 0L, 0L, 0L, 0UL);
         var failed = new ConcurrentBag<Outcome>();
         var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() =>
         {
@@ -23,6 +25,7 @@ internal sealed record Many(long Lives, long Checks, long Decisions, long Except
                 Interlocked.Add(ref checks, life.Asked);
                 Interlocked.Add(ref decisions, life.Decisions);
                 Interlocked.Add(ref exceptions, life.Exceptions);
+                Interlocked.Add(ref trace, life.Trace);
                 if (life.Broken is not null)
                 {
                     failed.Add(life);
@@ -31,6 +34,6 @@ internal sealed record Many(long Lives, long Checks, long Decisions, long Except
         })).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        return new Many(done, checks, decisions, exceptions, failed);
+        return new Many(done, checks, decisions, exceptions, trace, failed);
     }
 }

@@ -3,6 +3,7 @@
 // ... -- find N                                                   lives until a promise is broken
 using System.Diagnostics;
 using System.Globalization;
+using Rescind;
 using Rescind.Simulation;
 
 if (args.Length == 1 && ulong.TryParse(args[0], CultureInfo.InvariantCulture, out var seed))
@@ -23,7 +24,7 @@ if (args is ["find", ..])
 }
 var many = Many.Run(from, lives);
 Console.WriteLine($"{many.Lives} lives in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s, {many.Checks} checks, "
-    + $"{many.Decisions} revocations, {many.Exceptions} stated exceptions, {many.Failed.Count} failed");
+    + $"{many.Decisions} revocations, {many.Exceptions} stated exceptions, {many.Failed.Count} failed, trace {many.Trace:x16}");
 if (many.Failed.Count == 0)
 {
     // The same seeds once more, to the same traces: or no story could be told again.

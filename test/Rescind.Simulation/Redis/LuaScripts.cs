@@ -9,6 +9,7 @@ internal sealed class LuaScripts : IDisposable
 {
     private const string Library =
         """
+        collectgarbage('generational')
         redis = {}
         function redis.call(...)
           local fault, reply = simulate(...)
@@ -24,7 +25,7 @@ internal sealed class LuaScripts : IDisposable
 
     private readonly Lua _lua = new() { Encoding = Encoding.Latin1 };
     private readonly LuaFunction _simulate;
-    private readonly Dictionary<string, int> _scripts = new(StringComparer.Ordinal);
+    private readonly Dictionary<object, int> _scripts = new(ReferenceEqualityComparer.Instance);
     private Func<string, string[], object?> _call = static (_, _) => null;
 
     public LuaScripts()

@@ -6,6 +6,8 @@ namespace Rescind.Simulation;
 /// has.</summary>
 internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua, string name)
 {
+    private static readonly string[] Keys = ["{sim}:log", "{sim}:fleet"];
+
     private readonly TimeSpan _clockError = world.Between(-300, 300);
     private readonly List<(int Needed, int Offset, TaskCompletionSource<int> Answer)> _waiting = [];
     private List<Effect> _history = [];
@@ -71,9 +73,20 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
             hasWritten = true;
             return Write(new Effect(command, rest));
         }
-        return script is null
-            ? Call(words[0], words[1..])
-            : lua.Run(script, ["{sim}:log", "{sim}:fleet"], words, Call);
+        var before = Offset;
+        try
+        {
+            return script is null
+                ? Call(words[0], words[1..])
+                : lua.Run(script, Keys, words, Call);
+        }
+        finally
+        {
+            if (Offset != before)
+            {
+                Replicate();
+            }
+        }
     }
 
     /// <summary><c>WAIT</c>: how many replicas have all that was written so far, once they are enough or 500 ms have
@@ -120,15 +133,22 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
     private object? Write(Effect effect)
     {
         var reply = Store.Execute(effect.Command, effect.Arguments);
-        _history.Add(effect);
-        group.Wrote(this, effect);
-        var offset = Offset;
-        var history = _history;
+        if (reply is not 0L || effect.Command == "HSET")
+        {
+            _history.Add(effect);
+            group.Wrote(this, effect);
+        }
+        return reply;
+    }
+
+    /// <summary>What a script or command wrote goes to the replicas as one.</summary>
+    private void Replicate()
+    {
+        var (offset, history) = (Offset, _history);
         foreach (var replica in Replicas)
         {
             world.After(group.Lag(), () => replica.CatchUp(this, history, offset));
         }
-        return reply;
     }
 
     private void CatchUp(RedisServer master, List<Effect> history, int offset)
@@ -147,6 +167,10 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
 
     private void Answer()
     {
+        if (_waiting.Count == 0)
+        {
+            return;
+        }
         foreach (var one in _waiting.Where(one => CountAt(one.Offset) >= one.Needed).ToList())
         {
             _waiting.Remove(one);

@@ -13,8 +13,19 @@ internal sealed class RedisRefusal(string message) : Exception(message);
 internal sealed class Store
 {
     private readonly Dictionary<string, string> _hash = new(StringComparer.Ordinal);
-    private readonly List<((ulong Number, ulong Random) Id, string Bytes)> _stream = [];
-    private (ulong Number, ulong Random) _last;
+    private readonly List<StreamEntry> _stream = [];
+    private StreamId _last;
+
+    private readonly record struct StreamId(ulong Number, ulong Random) : IComparable<StreamId>
+    {
+        public int CompareTo(StreamId other) =>
+            Number == other.Number ? Random.CompareTo(other.Random) : Number.CompareTo(other.Number);
+    }
+
+    /// <param name="Id">Its id.</param>
+    /// <param name="Bytes">Its only value.</param>
+    /// <param name="Line">As a range answers it.</param>
+    private sealed record StreamEntry(StreamId Id, string Bytes, object?[] Line);
 
     public IReadOnlyDictionary<string, string> Hash => _hash;
 
@@ -38,7 +49,7 @@ internal sealed class Store
         "XADD" => Add(arguments),
         "XTRIM" => Trim(arguments),
         "XRANGE" => Range(arguments[0], arguments[1], Count(arguments)),
-        "XREVRANGE" => _stream.Count == 0 ? Array.Empty<object?>() : new[] { Line(_stream[^1]) },
+        "XREVRANGE" => _stream.Count == 0 ? Array.Empty<object?>() : new object?[] { _stream[^1].Line },
         "MEMORY" => 100L + (_stream.Count * 40L),
         _ => throw new RedisRefusal($"ERR unknown command '{command}'"),
     };
@@ -59,24 +70,43 @@ internal sealed class Store
         {
             throw new RedisRefusal("ERR The ID specified in XADD is equal or smaller than the target stream top item");
         }
-        _stream.Add((id, arguments[2]));
+        _stream.Add(new StreamEntry(id, arguments[2], [arguments[0], new object?[] { "e", arguments[2] }]));
         _last = id;
         return arguments[0];
     }
 
     private long Trim(string[] arguments)
     {
-        var keep = Parse(arguments[1], 0);
-        return _stream.RemoveAll(entry => entry.Id.CompareTo(keep) < 0);
+        var dropped = PlaceOf(Parse(arguments[1], 0));
+        _stream.RemoveRange(0, dropped);
+        return dropped;
     }
 
     private object?[] Range(string from, string to, int most)
     {
-        var isOpen = from.StartsWith('(');
-        var first = from == "-" ? default : Parse(isOpen ? from[1..] : from, 0);
-        var last = to == "+" ? (ulong.MaxValue, ulong.MaxValue) : Parse(to, ulong.MaxValue);
-        return [.. _stream.Where(entry => entry.Id.CompareTo(first) >= (isOpen ? 1 : 0) && entry.Id.CompareTo(last) <= 0)
-            .Take(most).Select(Line)];
+        var first = from == "-" ? 0
+            : from.StartsWith('(') ? PlaceOf(Parse(from[1..], 0), isBehind: true)
+            : PlaceOf(Parse(from, 0));
+        var end = to == "+" ? _stream.Count : PlaceOf(Parse(to, ulong.MaxValue), isBehind: true);
+        var page = new object?[Math.Clamp(end - first, 0, most)];
+        for (var i = 0; i < page.Length; i++)
+        {
+            page[i] = _stream[first + i].Line;
+        }
+        return page;
+    }
+
+    /// <summary>Where the first entry stands that is not before an id, or the first behind it.</summary>
+    private int PlaceOf(StreamId id, bool isBehind = false)
+    {
+        var (low, high) = (0, _stream.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            var isBefore = _stream[middle].Id.CompareTo(id) < (isBehind ? 1 : 0);
+            (low, high) = isBefore ? (middle + 1, high) : (low, middle);
+        }
+        return low;
     }
 
     private static int Count(string[] arguments) =>
@@ -84,13 +114,13 @@ internal sealed class Store
             ? int.Parse(arguments[at + 1], CultureInfo.InvariantCulture)
             : int.MaxValue;
 
-    private static object?[] Line(((ulong Number, ulong Random) Id, string Bytes) entry) =>
-        [$"{entry.Id.Number}-{entry.Id.Random}", new object?[] { "e", entry.Bytes }];
-
-    private static (ulong Number, ulong Random) Parse(string id, ulong without)
+    private static StreamId Parse(string id, ulong without)
     {
-        var parts = id.Split('-');
-        return (ulong.Parse(parts[0], CultureInfo.InvariantCulture),
-            parts.Length > 1 ? ulong.Parse(parts[1], CultureInfo.InvariantCulture) : without);
+        var dash = id.IndexOf('-');
+        return dash < 0
+            ? new StreamId(ulong.Parse(id, CultureInfo.InvariantCulture), without)
+            : new StreamId(
+                ulong.Parse(id.AsSpan(0, dash), CultureInfo.InvariantCulture),
+                ulong.Parse(id.AsSpan(dash + 1), CultureInfo.InvariantCulture));
     }
 }
