@@ -60,7 +60,8 @@ internal sealed class Clients(
 
     private Node? Any() => nodes[Random.Next(nodes.Count)] is { IsAlive: true } node ? node : null;
 
-    private Issued? Recent() => ledger.Tokens.Count == 0
+    /// <summary>One of the newest tokens.</summary>
+    public Issued? Recent() => ledger.Tokens.Count == 0
         ? null
         : ledger.Tokens[^(1 + Random.Next(Math.Min(ledger.Tokens.Count, 30)))];
 
@@ -76,7 +77,7 @@ internal sealed class Clients(
     /// <summary>As the server does: the old token is asked about, and its session and time of log-in stay.</summary>
     private async void Refresh(Node node, Issued old)
     {
-        var (began, verdict, isFresh) = await node.CheckAsync(old.Facts);
+        var (began, verdict, isFresh) = await node.CheckAsync(old.Presented(Random));
         if (verdict is { } known)
         {
             checkers.Answered(node, old, began, known, isFresh);
@@ -102,17 +103,25 @@ internal sealed class Clients(
             AuthenticatedAt = of is null ? stamp : facts.AuthenticatedAt,
             ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(expires.ToUnixTimeSeconds()),
         };
-        ledger.Tokens.Add(new Issued(facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true));
+        var issued = new Issued(facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true);
+        var hasId = of is null ? !world.Chance(0.15) : of.SigningInput is null;
+        issued = hasId ? issued : issued.WithoutId(++_number);
+        facts = issued.Facts;
+        ledger.Tokens.Add(issued);
         world.Tell($"{node} issued {facts.TokenId} of {facts.Subject}, iat {facts.IssuedAt:HH:mm:ss}");
     }
 
-    private async void Revoke(Node node, Issued token)
+    /// <summary>Revokes a token, its session or its user.</summary>
+    public void Revoke(Node node, Issued token) => Revoke(
+        node, token, (RuleKind)(Random.Next(3) + (int)RuleKind.Token));
+
+    public async void Revoke(Node node, Issued token, RuleKind kind)
     {
-        var (kind, value) = Random.Next(3) switch
+        var value = kind switch
         {
-            0 => (RuleKind.Token, token.Facts.TokenId),
-            1 => (RuleKind.Session, token.Facts.Session!),
-            _ => (RuleKind.Subject, token.Facts.Subject!),
+            RuleKind.Token => token.Facts.TokenId,
+            RuleKind.Session => token.Facts.Session!,
+            _ => token.Facts.Subject!,
         };
         var revocation = kind switch
         {
@@ -141,6 +150,32 @@ internal sealed class Clients(
         world.Tell($"{decision} answered {decision.Receipt.State}, "
             + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
         AskAround(token);
+        if (kind == RuleKind.Token && options.ClockSkew > TimeSpan.FromSeconds(1))
+        {
+            AskAfterItsEnd(node, token);
+        }
+    }
+
+    /// <summary>Validators accept a token for the clock skew after its end; nobody may have forgotten it
+    /// then.</summary>
+    private void AskAfterItsEnd(Node node, Issued token)
+    {
+        var left = token.Facts.ExpiresAt!.Value + options.ClockSkew
+            - (World.Beginning + TimeSpan.FromTicks(world.Now));
+        var times = left > TimeSpan.FromSeconds(6) ? 0 : 4;
+        for (; times > 0; times--)
+        {
+            var early = world.Between(0, options.ClockSkew.TotalMilliseconds - 1_000);
+            world.After(left > early ? left - early : TimeSpan.Zero, () =>
+            {
+                if (node.IsAlive && world.Chance(0.3))
+                {
+                    Compact(node);
+                }
+                Ask(node, token);
+                world.After(world.Between(5, 50), () => Ask(node, token));
+            });
+        }
     }
 
     /// <summary>Everywhere, at once and a little later.</summary>
@@ -192,13 +227,14 @@ internal sealed class Clients(
         }
     }
 
-    private async void Ask(Node node, Issued token)
+    /// <summary>Asks a node whether a token still counts.</summary>
+    public async void Ask(Node node, Issued token)
     {
         if (!node.IsAlive)
         {
             return;
         }
-        var (began, verdict, isFresh) = await node.CheckAsync(token.Facts);
+        var (began, verdict, isFresh) = await node.CheckAsync(token.Presented(Random));
         if (verdict is { } known)
         {
             world.Tell($"{node} says of {token.Facts.TokenId}: {known}");

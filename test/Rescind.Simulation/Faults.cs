@@ -9,9 +9,12 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
 
     private double Bound => options.Freshness.TotalMilliseconds;
 
-    public void Begin(long end)
+    /// <summary>Has faults befall the fleet until a time.</summary>
+    /// <param name="end">The time.</param>
+    /// <param name="share">How likely each kind is among them.</param>
+    public void Begin(long end, double share)
     {
-        var kinds = All().Where(_ => world.Chance(0.35)).ToList();
+        var kinds = All().Where(_ => world.Chance(share)).ToList();
         var pace = world.Between(100, 3_000).TotalMilliseconds;
         void Next()
         {
@@ -46,13 +49,14 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
                 continue;
             }
             node.Resume();
-            (node.Link!.IsPullCut, node.Link.IsPushCut, node.Link.Loss, node.Link.SlowMs) = (false, false, 0, 2);
+            (node.Link!.IsPullCut, node.Link.IsPushCut, node.Link.IsAnswerCut) = (false, false, false);
+            (node.Link.Loss, node.Link.SlowMs) = (0, 2);
         }
     }
 
     private IEnumerable<Action> All() =>
     [
-        Crash, Crash, FreezeProcess, SuspendMachine, PauseAllClocks, CutPull, CutPush, Lossy, Slow, DiskFull, StepClock,
+        Crash, Crash, FreezeProcess, SuspendMachine, PauseAllClocks, CutPull, CutPush, CutAnswers, Lossy, Slow, DiskFull, StepClock,
         RedisAway, RedisRestarts, RedisRestartsEmpty, RedisRolledBack, Flush, FailOver, RedisFull,
     ];
 
@@ -113,6 +117,9 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
     private void CutPull() => With("calls cut", node => node.Link!.IsPullCut = true, node => node.Link!.IsPullCut = false);
 
     private void CutPush() => With("push cut", node => node.Link!.IsPushCut = true, node => node.Link!.IsPushCut = false);
+
+    private void CutAnswers() =>
+        With("answers cut", node => node.Link!.IsAnswerCut = true, node => node.Link!.IsAnswerCut = false);
 
     private void Lossy() => With("lossy", node => node.Link!.Loss = Random.NextDouble(), node => node.Link!.Loss = 0);
 

@@ -21,6 +21,8 @@ internal sealed class Life
     private readonly BlacklistOptions _options;
     private readonly Clients _clients;
     private readonly Faults _faults;
+    private readonly Scenes _scenes;
+    private readonly int? _scene;
     private readonly ulong _seed;
 
     public Life(ulong seed, LuaScripts lua, bool tells = false)
@@ -32,12 +34,13 @@ internal sealed class Life
         {
             Freshness = TimeSpan.FromMilliseconds(random.Next(3, 11) * 100),
             LongestTokenLifetime = TimeSpan.FromMinutes(1),
-            ClockSkew = TimeSpan.FromSeconds(random.Next(0, 3)),
+            ClockSkew = TimeSpan.FromSeconds(random.Next(0, 4)),
             WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
         };
         _redis = new RedisGroup(_world, lua, random.Next(3));
-        var hasDisk = _world.Chance(0.8);
-        var count = Math.Min(random.Next(1, 8), random.Next(1, 8));
+        _scene = _world.Chance(0.4) ? random.Next(Scenes.Kinds) : null;
+        var hasDisk = _world.Chance(_scene == Scenes.AnswerHeld ? 0.3 : 0.8);
+        var count = Math.Max(Math.Min(random.Next(1, 8), random.Next(1, 8)), _scene is null ? 1 : 2);
         for (var number = 1; number <= count; number++)
         {
             _nodes.Add(new Node(_world, _redis, _ledger, _options, number, hasDisk));
@@ -46,6 +49,7 @@ internal sealed class Life
         _redis.Wrote = _checkers.Wrote;
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options);
         _faults = new Faults(_world, _redis, _nodes, _options);
+        _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
         _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
     }
 
@@ -69,7 +73,11 @@ internal sealed class Life
         }
         var end = _world.Between(5_000, 10_000).Ticks;
         _clients.Begin(end);
-        _faults.Begin(end);
+        _faults.Begin(end, _scene is null ? 0.35 : 0.05);
+        if (_scene is { } scene)
+        {
+            _scenes.Begin(scene, end);
+        }
         _world.RunTo(end);
         _faults.Heal();
         HealUntil(end + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);

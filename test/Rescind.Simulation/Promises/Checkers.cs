@@ -122,8 +122,8 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
         var reported = server.Store.Hash.Keys.Where(key => key.StartsWith("p:", StringComparison.Ordinal))
             .Select(key => nodes.FirstOrDefault(node => "p:" + node.Process == key && node.IsAlive))
             .OfType<Node>().ToList();
-        foreach (var decision in ledger.Decisions.Where(one => one is { Made: not null, IsUnheld: false }
-            && one.LiftBegunAt == long.MaxValue && one.Receipt?.State != ReceiptState.Journaled
+        foreach (var decision in ledger.Decisions.Where(one => one.Made is not null
+            && (!one.IsUnheld || one.IsDue) && one.LiftBegunAt == long.MaxValue && one.Receipt?.State != ReceiptState.Journaled
             && !inLog.Contains(one.Made.Id)))
         {
             if (decision.IsAcknowledged && Lives(decision) && reported.Find(node => node.Blacklist!.Index.ExpiryOf(decision.Made!.Id) is not null) is { } holder)
@@ -131,6 +131,7 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
                 world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
             }
             decision.IsUnheld = true;
+            decision.IsDue = !decision.IsAcknowledged && reported.Contains(decision.By);
         }
     }
 
@@ -143,7 +144,7 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
         };
 
     private bool IsException(Decision decision, Node node) =>
-        decision.IsUnheld || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
+        (decision.IsUnheld && !decision.IsDue) || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
 
     /// <summary>A log-in right after a cutoff is stamped past it, ahead of the clock. A node that cannot know that cutoff,
     /// because it or the other one cannot reach the log, or because everybody who held it is gone, may make a new one that

@@ -1,3 +1,7 @@
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Rescind.AspNetCore;
+
 namespace Rescind.Simulation;
 
 /// <summary>A token that a node issued. Its session began with a log-in.</summary>
@@ -5,7 +9,32 @@ namespace Rescind.Simulation;
 /// <param name="At">When it was issued.</param>
 /// <param name="LoggedInAt">When its session began.</param>
 /// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
-internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate);
+internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate)
+{
+    /// <summary>Header and payload of a token without <c>jti</c>; null: it has one.</summary>
+    public string? SigningInput { get; private init; }
+
+    /// <summary>The same without <c>jti</c>, as the guard reads it.</summary>
+    public Issued WithoutId(int number)
+    {
+        static string Encoded(string json) => Base64UrlEncoder.Encode(json);
+        var payload = $$"""
+            {"iss":"{{Facts.Issuer}}","sub":"{{Facts.Subject}}","sid":"{{Facts.Session}}","n":{{number}},
+            "iat":{{Facts.IssuedAt!.Value.ToUnixTimeSeconds()}},"exp":{{Facts.ExpiresAt!.Value.ToUnixTimeSeconds()}},
+            "auth_time":{{Facts.AuthenticatedAt!.Value.ToUnixTimeSeconds()}}}
+            """;
+        var input = $"{Encoded("""{"alg":"ES256"}""")}.{Encoded(payload)}";
+        return this with { SigningInput = input, Facts = Read(input, 0) };
+    }
+
+    /// <summary>What a node sees of it. Somebody may have changed the signature of a token without making it
+    /// invalid.</summary>
+    public TokenFacts Presented(Random random) =>
+        SigningInput is null ? Facts : Read(SigningInput, random.NextInt64());
+
+    private static TokenFacts Read(string input, long signature) => FactsReader.Read(
+        new JsonWebToken($"{input}.{Base64UrlEncoder.Encode(BitConverter.GetBytes(signature))}"));
+}
 
 /// <summary>A revocation as its caller sees it.</summary>
 internal sealed class Decision(int number, RuleKind kind, string value, Node by, long startedAt)
@@ -49,6 +78,10 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that.</summary>
     public bool IsUnheld { get; set; }
+
+    /// <summary>Then its writer took part in closing that recovery, and still waited for the answer to its append; so
+    /// it must append again before it acknowledges.</summary>
+    public bool IsDue { get; set; }
 
     public bool IsAcknowledged => Receipt is not null;
 

@@ -37,6 +37,12 @@ internal sealed class Link : IRedisLink
     /// <summary>Announcements get through.</summary>
     public bool IsPushCut { get; set; }
 
+    /// <summary>Calls arrive, their answers do not.</summary>
+    public bool IsAnswerCut { get; set; }
+
+    /// <summary>Until when answers to appends hang.</summary>
+    public long AppendsHeldUntil { get; set; }
+
     /// <summary>How likely a message is lost.</summary>
     public double Loss { get; set; }
 
@@ -44,7 +50,7 @@ internal sealed class Link : IRedisLink
     public double SlowMs { get; set; } = 2;
 
     public async Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
-        await CallAsync(script, [.. arguments.Select(TextOf)], cancel);
+        await CallAsync(script, Array.ConvertAll(arguments, TextOf), cancel);
 
     public async Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)
@@ -95,14 +101,16 @@ internal sealed class Link : IRedisLink
     }
 
     private async Task<RedisResult> CallAsync(string? script, string[] words, CancellationToken cancel) =>
-        ResultOf(await TravelAsync(server => Task.FromResult(server.Execute(script, words)), cancel));
+        ResultOf(await TravelAsync(
+            server => Task.FromResult(server.Execute(script, words)), cancel, ReferenceEquals(script, RedisScripts.Append)));
 
     /// <summary>There and back, within the limit of every call.</summary>
-    private async Task<T> TravelAsync<T>(Func<RedisServer, Task<T>> ask, CancellationToken cancel)
+    private async Task<T> TravelAsync<T>(
+        Func<RedisServer, Task<T>> ask, CancellationToken cancel, bool isAppend = false)
     {
         var answer = new TaskCompletionSource<T>();
         var server = _server;
-        _world.After(Latency(), () => Arrive(server, ask, answer));
+        _world.After(Latency(), () => Arrive(server, ask, answer, isAppend));
         try
         {
             var result = await answer.Task.WaitAsync(RedisLink.Limit, _clock, cancel);
@@ -121,7 +129,8 @@ internal sealed class Link : IRedisLink
         }
     }
 
-    private async void Arrive<T>(RedisServer server, Func<RedisServer, Task<T>> ask, TaskCompletionSource<T> answer)
+    private async void Arrive<T>(
+        RedisServer server, Func<RedisServer, Task<T>> ask, TaskCompletionSource<T> answer, bool isAppend)
     {
         if (IsPullCut || _world.Chance(Loss))
         {
@@ -135,17 +144,18 @@ internal sealed class Link : IRedisLink
         try
         {
             var result = await ask(server);
-            Return(() => answer.TrySetResult(result));
+            Return(() => answer.TrySetResult(result), isAppend ? AppendsHeldUntil : 0);
         }
         catch (RedisRefusal refusal)
         {
-            Return(() => answer.TrySetException(refusal));
+            Return(() => answer.TrySetException(refusal), 0);
         }
     }
 
-    private void Return(Action arrive) => _world.After(Latency(), () =>
+    private void Return(Action arrive, long notBefore) => _world.At(
+        Math.Max(notBefore, _world.Now + Latency().Ticks), _world.Self, () =>
     {
-        if (!IsPullCut && !_world.Chance(Loss))
+        if (!IsPullCut && !IsAnswerCut && !_world.Chance(Loss))
         {
             arrive();
         }
@@ -156,14 +166,19 @@ internal sealed class Link : IRedisLink
         ? _world.Between(SlowMs, _world.Chance(0.1) ? 3_000 : 200)
         : _world.Between(0.05, SlowMs);
 
-    private static string TextOf(RedisValue value) => Encoding.Latin1.GetString((byte[])value!);
+    private static string TextOf(RedisValue value) => value.Box() switch
+    {
+        string text when Ascii.IsValid(text) => text,
+        _ => Encoding.Latin1.GetString((byte[])value!),
+    };
 
     private static RedisResult ResultOf(object? reply) => reply switch
     {
         null => RedisResult.Create(RedisValue.Null),
         long number => RedisResult.Create((RedisValue)number),
+        string text when Ascii.IsValid(text) => RedisResult.Create((RedisValue)text),
         string text => RedisResult.Create((RedisValue)Encoding.Latin1.GetBytes(text)),
-        object?[] all => RedisResult.Create([.. all.Select(ResultOf)]),
+        object?[] all => RedisResult.Create(Array.ConvertAll(all, ResultOf)),
         _ => throw new InvalidOperationException($"{reply.GetType()} is no reply of Redis."),
     };
 }

@@ -1,0 +1,188 @@
+namespace Rescind.Simulation;
+
+/// <summary>Faults that meet the very moment of a revocation, as chance alone rarely has them do. A life that has
+/// scenes has one kind of them, again and again.</summary>
+internal sealed class Scenes(
+    World world, RedisGroup redis, Clients clients, IReadOnlyList<Node> nodes, BlacklistOptions options)
+{
+    public const int Kinds = 4;
+
+    /// <summary>The kind that a node with a disk mostly answers as journaled.</summary>
+    public const int AnswerHeld = 3;
+
+    private long _end;
+
+    private double Bound => options.Freshness.TotalMilliseconds;
+
+    private bool IsOver => world.Now >= _end;
+
+    public void Begin(int kind, long end)
+    {
+        _end = end;
+        void Next()
+        {
+            if (!IsOver)
+            {
+                world.After(Act(kind) + world.Between(50, 600), Next);
+            }
+        }
+        world.After(world.Between(300, 1_000), Next);
+    }
+
+    private TimeSpan Act(int kind)
+    {
+        var able = nodes.Where(node => node is { IsAlive: true, IsFrozen: false }).ToList();
+        if (able.Count < 2 || clients.Recent() is not { } token)
+        {
+            return TimeSpan.Zero;
+        }
+        var writer = able[world.Random.Next(able.Count)];
+        able.Remove(writer);
+        var other = able[world.Random.Next(able.Count)];
+        return kind switch
+        {
+            0 => SetClockInTheWait(writer, other, token),
+            1 => AppendFromAnotherEpoch(writer, other, token),
+            2 => RollBackBehindNewcomer(writer, other),
+            _ => HoldTheAnswer(writer, other, token),
+        };
+    }
+
+    /// <summary>Another node cannot be reached and has a lease; the writer's wall clock is set forward while it waits
+    /// for that to end.</summary>
+    private TimeSpan SetClockInTheWait(Node writer, Node other, Issued token)
+    {
+        var time = world.Between(Bound * 1.5, Bound * 3);
+        world.Tell($"scene: {writer}'s clock is set while it waits for {other}");
+        Cut(other, time);
+        clients.Revoke(writer, token, RuleKind.Token);
+        During(world.Between(1, Bound * 0.7), () => writer.SetClock(world.Between(2_000, 20_000)));
+        world.After(time, () => writer.SetClock(null));
+        AskOften(other, token, Bound * 1.3);
+        return time;
+    }
+
+    /// <summary>The writer stands still while the log goes into another epoch without it; the first thing it does then
+    /// is an append.</summary>
+    private TimeSpan AppendFromAnotherEpoch(Node writer, Node other, Issued token)
+    {
+        var time = world.Between(Bound * 6, Bound * 8);
+        world.Tell($"scene: {writer} stands still for {time.TotalMilliseconds:0} ms while the log recovers");
+        writer.Freeze();
+        During(world.Between(1, Bound / 2), () => RollBack(redis.Master, redis.Master.Offset));
+        During(time - TimeSpan.FromMilliseconds(1), () =>
+        {
+            other.Link!.IsPushCut = true;
+            clients.Revoke(writer, token, RuleKind.Token);
+        });
+        world.After(time, () =>
+        {
+            writer.Resume();
+            AskOften(other, token, Bound);
+        });
+        world.After(time + options.Freshness, () => other.Link!.IsPushCut = false);
+        return time;
+    }
+
+    /// <summary>A node joins, has a lease, and is cut off; the log is rolled back to before it joined, so nobody
+    /// remembers it.</summary>
+    private TimeSpan RollBackBehindNewcomer(Node writer, Node newcomer)
+    {
+        var away = world.Between(Bound * 6, Bound * 7);
+        world.Tell($"scene: {newcomer} is killed; when it comes back, the log forgets it");
+        newcomer.Crash();
+        world.After(away, () =>
+        {
+            if (!newcomer.IsAlive)
+            {
+                var (master, kept) = (redis.Master, redis.Master.Offset);
+                newcomer.Start();
+                Joined(writer, newcomer, () => RollBack(master, kept), looks: 100);
+            }
+        });
+        return away + (options.Freshness * 2);
+    }
+
+    private void Joined(Node writer, Node newcomer, Action forget, int looks) => During(
+        TimeSpan.FromMilliseconds(1), () =>
+        {
+            if (!newcomer.IsAlive || !newcomer.Blacklist!.Feed.IsFresh)
+            {
+                if (looks > 0)
+                {
+                    Joined(writer, newcomer, forget, looks - 1);
+                }
+                return;
+            }
+            Cut(newcomer, options.Freshness * 2);
+            forget();
+            for (var times = 1; times < 6; times++)
+            {
+                During(options.Freshness * 0.15 * times, () =>
+                {
+                    if (writer.IsAlive && clients.Recent() is { } token)
+                    {
+                        clients.Revoke(writer, token, RuleKind.Token);
+                        AskOften(newcomer, token, Bound);
+                    }
+                });
+            }
+        });
+
+    /// <summary>The answer to an append hangs while the log loses the append and recovers; then the writer is cut
+    /// off.</summary>
+    private TimeSpan HoldTheAnswer(Node writer, Node other, Issued token)
+    {
+        var hold = world.Between(15, Bound);
+        var (master, kept) = (redis.Master, redis.Master.Offset);
+        world.Tell($"scene: the answer to an append of {writer} hangs for {hold.TotalMilliseconds:0} ms");
+        writer.Link!.AppendsHeldUntil = world.Now + hold.Ticks;
+        clients.Revoke(writer, token, RuleKind.Token);
+        During(world.Between(3, 8), () => RollBack(master, kept));
+        During(world.Between(9, 12), () =>
+        {
+            if (other.IsAlive && clients.Recent() is { } second)
+            {
+                clients.Revoke(other, second, RuleKind.Token);
+            }
+        });
+        During(hold + world.Between(0.1, 2), () => Cut(writer, options.Freshness * 3));
+        AskOften(other, token, Bound * 4);
+        return hold + (options.Freshness * 3);
+    }
+
+    private void RollBack(RedisServer server, int kept)
+    {
+        if (server.MasterOfIt is null && server.Offset >= kept)
+        {
+            world.Tell($"{server.Name} was restarted, {server.Offset - kept} writes are lost");
+            server.Restart(kept);
+        }
+    }
+
+    private void Cut(Node node, TimeSpan time)
+    {
+        if (node.IsAlive)
+        {
+            var link = node.Link!;
+            (link.IsPullCut, link.IsPushCut) = (true, true);
+            world.After(time, () => (link.IsPullCut, link.IsPushCut) = (false, false));
+        }
+    }
+
+    private void AskOften(Node node, Issued token, double milliseconds)
+    {
+        for (var at = 0.0; at < milliseconds; at += Bound / 16)
+        {
+            world.After(world.Between(at, at + (Bound / 16)), () => clients.Ask(node, token));
+        }
+    }
+
+    private void During(TimeSpan delay, Action act) => world.After(delay, () =>
+    {
+        if (!IsOver)
+        {
+            act();
+        }
+    });
+}
