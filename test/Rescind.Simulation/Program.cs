@@ -3,7 +3,6 @@
 // ... -- find N                                                   lives until a promise is broken
 using System.Diagnostics;
 using System.Globalization;
-using Rescind;
 using Rescind.Simulation;
 
 if (args.Length == 1 && ulong.TryParse(args[0], CultureInfo.InvariantCulture, out var seed))
