@@ -50,7 +50,8 @@ public static class RedisAddress
     {
         if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var endpoint)
             || endpoint.Scheme != Uri.UriSchemeHttps
-            || endpoint.Host.Length == 0 || endpoint.UserInfo.Length != 0 || endpoint.AbsolutePath != "/"
+            || HostOf(endpoint) is not { Length: > 0 } host
+            || endpoint.UserInfo.Length != 0 || endpoint.AbsolutePath != "/"
             || endpoint.Query.Length != 0)
         {
             throw new ArgumentException("The Upstash endpoint is malformed. Write https://name.upstash.io",
@@ -62,7 +63,7 @@ public static class RedisAddress
                 "The Upstash token is empty or holds spaces. Copy it from the database's page.",
                     nameof(token));
         }
-        return $"rediss://default:{Uri.EscapeDataString(token)}@{endpoint.Host}:{DefaultPort}";
+        return $"rediss://default:{Uri.EscapeDataString(token)}@{host}:{DefaultPort}";
     }
 
     private static ConfigurationOptions OfUrl(string text)
@@ -84,15 +85,30 @@ public static class RedisAddress
             throw Malformed(
                 "it goes on with '?' or '#'; percent-encode these in a password, and leave options out");
         }
+        var host = HostOf(url) ?? throw Malformed("its host is not a name that the network knows");
         var options = new ConfigurationOptions { Ssl = url.Scheme == "rediss",
             DefaultDatabase = DatabaseOf(url) };
         if (options.Ssl)
         {
-            options.SslHost = url.IdnHost;
+            options.SslHost = host;
         }
-        options.EndPoints.Add(url.IdnHost.Trim('[', ']'), url.Port > 0 ? url.Port : DefaultPort);
+        options.EndPoints.Add(host.Trim('[', ']'), url.Port > 0 ? url.Port : DefaultPort);
         SetUser(options, url.UserInfo);
         return options;
+    }
+
+    /// <summary>The host as the network writes it, or null when it cannot be written so.</summary>
+    private static string? HostOf(Uri url)
+    {
+        try
+        {
+            return url.IdnHost;
+        }
+        catch (UriFormatException)
+        {
+            // What the framework says only here of a host that is not allowed in names.
+            return null;
+        }
     }
 
     private static int DatabaseOf(Uri url)

@@ -32,18 +32,30 @@ internal sealed record HeartbeatAnswer
     /// <exception cref="IOException">The answer is not one of this version's script.</exception>
     public static HeartbeatAnswer Parse(RedisResult result, FleetSettings settings)
     {
-        var parts = Parts(result);
+        try
+        {
+            return Read(Parts(result), settings);
+        }
+        catch (Exception fault) when (fault is InvalidCastException or FormatException or OverflowException
+            or ArgumentException)
+        {
+            throw Unreadable(fault);
+        }
+    }
+
+    private static HeartbeatAnswer Read(RedisResult[] parts, FleetSettings settings)
+    {
         if (parts.Length == 2 && (string?)parts[0] == "settings")
         {
             throw settings.Disagreement((string?)parts[1] ?? "");
         }
         if (parts.Length != 13)
         {
-            throw new IOException("Redis answered a heartbeat with something that this version cannot read.");
+            throw Unreadable();
         }
         return new HeartbeatAnswer
         {
-            Epoch = (string)parts[1]!,
+            Epoch = (string?)parts[1] ?? throw Unreadable(),
             IsClosed = (string?)parts[2] == "closed",
             Found = (int)parts[3] == 1,
             AtTail = (int)parts[4] == 1,
@@ -64,7 +76,7 @@ internal sealed record HeartbeatAnswer
         var processes = new Dictionary<string, ProcessRecord>(parts.Length / 2, StringComparer.Ordinal);
         for (var i = 0; i + 1 < parts.Length; i += 2)
         {
-            processes[(string)parts[i]!] = ProcessRecord.Parse((string)parts[i + 1]!);
+            processes[(string)parts[i]!] = ProcessRecord.Parse((string?)parts[i + 1] ?? "");
         }
         return processes;
     }
@@ -73,12 +85,15 @@ internal sealed record HeartbeatAnswer
         (RedisResult[]?)result
         ?? throw new IOException("Redis answered a script with something that this version cannot read.");
 
+    private static IOException Unreadable(Exception? fault = null) =>
+        new("Redis answered a heartbeat with something that this version cannot read.", fault);
+
     private static List<(LogPosition, byte[])> PacksOf(RedisResult[] flat)
     {
         var packs = new List<(LogPosition, byte[])>(flat.Length / 2);
         for (var i = 0; i + 1 < flat.Length; i += 2)
         {
-            packs.Add((StreamId.Parse((string?)flat[i]), (byte[])flat[i + 1]!));
+            packs.Add((StreamId.Parse((string?)flat[i]), (byte[]?)flat[i + 1] ?? []));
         }
         return packs;
     }

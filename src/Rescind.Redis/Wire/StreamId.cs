@@ -15,6 +15,7 @@ internal static class StreamId
         return dash > 0
             && ulong.TryParse(text.AsSpan(0, dash), out var number)
             && ulong.TryParse(text.AsSpan(dash + 1), out var random)
+            && TextOf(new LogPosition(number, random)) == text
                 ? new LogPosition(number, random)
                 : throw new IOException(
                     "Redis answered with something that is not the id of a stream entry.");

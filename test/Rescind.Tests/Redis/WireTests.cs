@@ -95,6 +95,15 @@ public sealed class WireTests
         }
     }
 
+    [Theory]
+    [InlineData("5-3 ")]
+    [InlineData("+5-3")]
+    [InlineData("5-03")]
+    [InlineData("5-3\0")]
+    [InlineData("-3")]
+    public void Nothing_else_is_taken_for_the_id_of_a_stream_entry(string text) =>
+        Assert.Throws<IOException>(() => StreamId.Parse(text));
+
     [Fact]
     public async Task Whoever_can_write_to_Redis_can_neither_forge_nor_lift_nor_stop_the_fleet()
     {
