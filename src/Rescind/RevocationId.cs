@@ -39,6 +39,11 @@ public readonly record struct RevocationId(RuleKind Kind, UInt128 Key, uint Tag)
         {
             return false;
         }
+        // Numbers may end in U+0000, says their parser.
+        if (text[^1] == '\0' || text[32] == '\0')
+        {
+            return false;
+        }
         id = new RevocationId((RuleKind)kind, key, tag);
         return true;
     }

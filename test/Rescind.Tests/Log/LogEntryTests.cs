@@ -95,7 +95,7 @@ public sealed class LogEntryTests
             return RevocationId.TryParse(id.ToString(), out var back) && back == id && id.ToString().Length == 41;
         });
         var text = new RevocationId(RuleKind.Token, Key, 1).ToString();
-        string?[] wrong = [null, "", text[1..], text + "0", "x" + text[1..], "-" + text[1..], text[..40] + "g", text[..40] + " "];
+        string?[] wrong = [null, "", text[1..], text + "0", "x" + text[1..], "-" + text[1..], text[..40] + "g", text[..40] + " ", text[..40] + "\0"];
         Assert.All(wrong, one => Assert.False(RevocationId.TryParse(one, out _)));
     }
 
