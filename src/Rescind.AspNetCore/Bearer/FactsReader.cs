@@ -23,7 +23,7 @@ internal static class FactsReader
         var signed = token.InnerToken as JsonWebToken ?? token;
         return new TokenFacts
         {
-            Issuer = signed.Issuer ?? "",
+            Issuer = Issuer(signed.Issuer),
             TokenId = Usable(signed.Id) ?? Text(signed, "uti") ?? IdentityOf(signed),
             Subject = Usable(signed.Subject),
             Session = Text(signed, "sid"),
@@ -52,6 +52,11 @@ internal static class FactsReader
         }
         return text;
     }
+
+    /// <summary>An issuer that no revocation could carry counts by its hash: its tokens must be revocable,
+    /// and must not be taken for those of another, or of none.</summary>
+    private static string Issuer(string? issuer) =>
+        string.IsNullOrEmpty(issuer) ? "" : Usable(issuer) ?? TokenFacts.IdentityOf(issuer);
 
     private static string IdentityOf(JsonWebToken token)
     {

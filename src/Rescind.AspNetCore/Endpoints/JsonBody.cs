@@ -56,6 +56,12 @@ internal readonly record struct JsonBody(JsonElement Root, Problem? Fault)
                 : new Problem(
                     fault.StatusCode, "malformed_request", "The body could not be read to its end."));
         }
+        catch (IOException)
+        {
+            // What the listener says of a chunk size beyond all numbers, or of a caller that is gone.
+            return Refused(new Problem(
+                StatusCodes.Status400BadRequest, "malformed_request", "The body could not be read to its end."));
+        }
         if (bytes is null)
         {
             return Refused(TooLarge(limit));

@@ -78,6 +78,17 @@ public sealed class FactsReaderTests
     public void Id_that_no_revocation_could_carry_gives_way_to_the_signing_input(string payload) =>
         Assert.StartsWith("sha256:", Read(payload).TokenId, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("a\\nb")]
+    [InlineData("\\u0000")]
+    public void Issuer_that_no_revocation_could_carry_counts_by_its_hash(string issuer)
+    {
+        var facts = Read($$"""{"iss":"{{issuer}}","jti":"j"}""");
+        Assert.StartsWith("sha256:", facts.Issuer, StringComparison.Ordinal);
+        Assert.Null(new Blacklist().Validate(Revocation.OfToken(facts.Issuer, facts.TokenId)));
+        Assert.NotEqual(facts.Issuer, Read("""{"iss":"another\n","jti":"j"}""").Issuer);
+    }
+
     [Fact]
     public void Identity_can_always_be_revoked()
     {
