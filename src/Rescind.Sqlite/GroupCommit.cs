@@ -89,7 +89,7 @@ internal sealed class GroupCommit : IAsyncDisposable
             fault = null;
             return true;
         }
-        catch (SqliteException failed)
+        catch (Exception failed) when (failed is SqliteException or InvalidCastException or FormatException)
         {
             fault = SqliteFile.Explained(_file.Path, failed);
             return false;

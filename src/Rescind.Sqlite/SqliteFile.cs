@@ -14,6 +14,8 @@ internal sealed class SqliteFile : IDisposable
     private const int ApplicationId = 0x52534344;
     private const int SchemaVersion = 2;
 
+    private const int Corrupt = 11;
+
     private const string Schema =
         """
         CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -67,17 +69,11 @@ internal sealed class SqliteFile : IDisposable
             file.Prepare();
             return file;
         }
-        catch (SqliteException fault)
+        catch (Exception fault) when (fault is IOException || IsOfFile(fault, file?.Writer))
         {
             file?.Dispose();
             held.Dispose();
-            throw Explained(full, fault);
-        }
-        catch (IOException)
-        {
-            file?.Dispose();
-            held.Dispose();
-            throw;
+            throw fault as IOException ?? Explained(full, fault);
         }
     }
 
@@ -94,14 +90,23 @@ internal sealed class SqliteFile : IDisposable
         }
     }
 
-    /// <summary>What a fault of SQLite means for whoever runs the program.</summary>
-    public static IOException Explained(string path, SqliteException fault) => new(
-        fault.SqliteErrorCode switch
+    /// <summary>Whether a fault is one of the file: SQLite says so, or what stands there is not of its type,
+    /// which SQLite does not look at.</summary>
+    /// <param name="fault">The fault.</param>
+    /// <param name="connection">What was used; once it is closed, nothing is said of the file.</param>
+    public static bool IsOfFile(Exception fault, SqliteConnection? connection) => fault is SqliteException
+        || (connection is not { State: not System.Data.ConnectionState.Open }
+            && fault is InvalidCastException or InvalidOperationException or FormatException
+                or OverflowException or ArgumentException);
+
+    /// <summary>What a fault of the file means for whoever runs the program.</summary>
+    public static IOException Explained(string path, Exception fault) => new(
+        (fault is SqliteException known ? known.SqliteErrorCode : Corrupt) switch
         {
             5 or 6 => $"'{path}' is locked by another program. Close what else has opened it.",
             8 or 23 => $"'{path}' is read-only. Give this process write access to the file and its folder.",
             10 => $"'{path}' could not be read or written. Look at the disk.",
-            11 => $"'{path}' is corrupt. Restore it from a backup, or move it away to start empty.",
+            Corrupt => $"'{path}' is corrupt. Restore it from a backup, or move it away to start empty.",
             13 => $"The disk with '{path}' is full. Make room; what was acknowledged is safe.",
             14 => $"'{path}' cannot be opened. Look at the access rights of its folder.",
             26 => $"'{path}' is not a SQLite database. Choose another file name.",

@@ -130,7 +130,7 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
             }
             return found;
         }
-        catch (SqliteException fault)
+        catch (Exception fault) when (SqliteFile.IsOfFile(fault, file.Records))
         {
             throw SqliteFile.Explained(file.Path, fault);
         }

@@ -51,7 +51,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
                 return look(file.Reader);
             }
         }
-        catch (SqliteException fault)
+        catch (Exception fault) when (SqliteFile.IsOfFile(fault, file.Reader))
         {
             throw SqliteFile.Explained(file.Path, fault);
         }
@@ -81,12 +81,14 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
             newest = _last;
         }
         var dropped = 0L;
-        for (ulong from = 0; from < newest; from += CompactionStep)
+        for (ulong from = 0, end; from < newest; from = end + 1)
         {
             cancel.ThrowIfCancellationRequested();
-            var (first, end) = (from, Math.Min(from + CompactionStep, newest - 1));
+            var first = from;
+            end = Math.Min(Look(connection => EndOfStep(connection, first)), newest - 1);
+            var last = end;
             dropped += await commits.DoAsync(
-                connection => Drop(connection, first, end, now.ToUnixTimeSeconds()), cancel);
+                connection => Drop(connection, first, last, now.ToUnixTimeSeconds()), cancel);
         }
         await commits.DoAsync(connection => SqliteRecords.Forget(connection, now), cancel);
         if (dropped != 0)
@@ -146,21 +148,32 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         return ([.. entries], end);
     }
 
-    private static long Drop(SqliteConnection connection, ulong after, ulong end, long now)
+    /// <summary>Where a step of compaction ends, counted in rows: numbers may have gaps.</summary>
+    private static ulong EndOfStep(SqliteConnection connection, ulong from)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            "SELECT position FROM log WHERE position >= @from ORDER BY position LIMIT 1 OFFSET @step";
+        command.Parameters.AddWithValue("@from", (long)from);
+        command.Parameters.AddWithValue("@step", CompactionStep);
+        return (ulong?)(long?)command.ExecuteScalar() ?? ulong.MaxValue;
+    }
+
+    private static long Drop(SqliteConnection connection, ulong from, ulong end, long now)
     {
         using var command = connection.CreateCommand();
         command.CommandText =
             """
             UPDATE meta SET value = max(value, coalesce(
                 (SELECT max(expires) FROM log
-                 WHERE position > @after AND position <= @end
+                 WHERE position >= @from AND position <= @end
                      AND expires < @now AND expires <> 4294967295), 0))
             WHERE name = 'horizon';
-            DELETE FROM log WHERE position > @after AND position <= @end
+            DELETE FROM log WHERE position >= @from AND position <= @end
                 AND expires < @now AND expires <> 4294967295;
             SELECT changes();
             """;
-        command.Parameters.AddWithValue("@after", (long)after);
+        command.Parameters.AddWithValue("@from", (long)from);
         command.Parameters.AddWithValue("@end", (long)end);
         command.Parameters.AddWithValue("@now", now);
         return Convert.ToInt64(command.ExecuteScalar());

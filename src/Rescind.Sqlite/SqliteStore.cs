@@ -74,7 +74,7 @@ public sealed class SqliteStore : IAsyncDisposable
             }
             return new SqliteStore(file, clock, beside);
         }
-        catch (SqliteException fault)
+        catch (Exception fault) when (SqliteFile.IsOfFile(fault, file.Writer))
         {
             file.Dispose();
             throw SqliteFile.Explained(file.Path, fault);

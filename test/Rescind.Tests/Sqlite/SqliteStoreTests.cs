@@ -87,6 +87,35 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
     }
 
     [Theory]
+    [InlineData("UPDATE meta SET value = 'text'")]
+    [InlineData("UPDATE log SET entry = 'text'")]
+    [InlineData("UPDATE meta SET value = 9000000000000000000 WHERE name = 'horizon'")]
+    public async Task A_value_that_SQLite_kept_and_we_never_wrote_is_said_to_be_corrupt(string sql)
+    {
+        await using (var store = SqliteStore.Open(Path))
+        {
+            await store.Log.AppendAsync(new[] { Entry(1) }, default);
+        }
+        Run(sql);
+        var fault = await Assert.ThrowsAsync<IOException>(async () =>
+        {
+            await using var store = SqliteStore.Open(Path);
+            await new Blacklist(log: store.Log).LoadAsync();
+        });
+        Assert.Contains(Path, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Compaction_steps_over_a_gap_of_any_size()
+    {
+        await SqliteStore.Open(Path).DisposeAsync();
+        Run("INSERT INTO log (position, expires, entry) VALUES (1, 5, x''), (4000000000000000000, 5, x'')");
+        await using var store = SqliteStore.Open(Path);
+        var done = store.Log.CompactAsync(DateTimeOffset.UtcNow, default).AsTask();
+        Assert.Equal(1, (await done.WaitAsync(TimeSpan.FromSeconds(10))).EntriesDropped);
+    }
+
+    [Theory]
     [InlineData(5, "locked by another program")]
     [InlineData(8, "read-only")]
     [InlineData(10, "could not be read or written")]
