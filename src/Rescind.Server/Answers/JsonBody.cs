@@ -3,6 +3,7 @@
 // everything else ends as 413, 415 or 400 with a sentence that names the field and repeats nothing that was
 // sent.
 using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -38,6 +39,14 @@ internal readonly struct JsonBody<T> : IEndpointParameterMetadataProvider, IRefu
         }
         var options =
             context.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions;
+        foreach (var known in options.GetTypeInfo(typeof(T)).Properties)
+        {
+            if (body.Root.TryGetProperty(known.Name, out var value)
+                && HoldsNul(JsonMarshal.GetRawUtf8Value(value)))
+            {
+                return new JsonBody<T>(null, Refusals.Invalidated(known.Name, $"{known.Name} holds a NUL."));
+            }
+        }
         try
         {
             return new JsonBody<T>(body.Root.Deserialize<T>(options), null);
@@ -48,6 +57,21 @@ internal readonly struct JsonBody<T> : IEndpointParameterMetadataProvider, IRefu
             var field = fault.Path?.TrimStart('$', '.') is { Length: > 0 } path ? path : "body";
             return new JsonBody<T>(null, Refusals.Invalidated(field, $"{field} is not of the right type."));
         }
+    }
+
+    /// <summary>PostgreSQL keeps no U+0000, and would be taken for away. A backslash stands in texts only,
+    /// and what follows it belongs to it.</summary>
+    private static bool HoldsNul(ReadOnlySpan<byte> json)
+    {
+        for (var at = json.IndexOf((byte)'\\'); at >= 0; at = json.IndexOf((byte)'\\'))
+        {
+            if (json[(at + 1)..].StartsWith("u0000"u8))
+            {
+                return true;
+            }
+            json = json[(at + 2)..];
+        }
+        return false;
     }
 
     /// <summary>Tells the API description what the body is.</summary>

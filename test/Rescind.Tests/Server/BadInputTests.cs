@@ -75,6 +75,8 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
         { Revocations, """{"target":"subject","reason":"revoked"}""", "target" },
         { Incident, """{"scope":{"user_ids":[null]},"reason":"revoked","note":"a"}""", "scope" },
         { Incident, """{"scope":{"user_ids":["victim",""]},"reason":"revoked","note":"a"}""", "scope" },
+        { "/api/auth/admin/import-users", """{"users":[{"id":"\u0000"}]}""", "users" },
+        { "/api/auth/login", """{"email":"a\\\u0000@b.example","password":"long enough"}""", "email" },
     };
 
     [Fact]
@@ -83,7 +85,7 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
         var (admin, hash) = (await server.LogInAsAdminAsync(), BCrypt.Net.BCrypt.HashPassword("a password", 4));
         object?[] users =
         [
-            null, new { }, new { id = "a\0b", email = "a@import.example", password_hash = hash },
+            null, new { },
             new { id = "b", email = "b@import.example", password_hash = hash },
         ];
 
@@ -91,7 +93,7 @@ public sealed class BadInputTests(ServerUnderTest server) : IClassFixture<Server
 
         reply.IsSuccess();
         Assert.Equal(1, reply.Json.GetProperty("imported").GetInt32());
-        Assert.Equal([0, 1, 2], reply.Json.GetProperty("rejected").EnumerateArray()
+        Assert.Equal([0, 1], reply.Json.GetProperty("rejected").EnumerateArray()
             .Select(one => one.GetProperty("index").GetInt32()));
     }
 
