@@ -17,7 +17,7 @@ internal static class ApiDescription
 
     private static readonly Dictionary<int, string> Codes = new()
     {
-        [400] = "validation_failed, malformed_json, invalid_credentials",
+        [400] = "validation_failed, malformed_json, malformed_request, invalid_credentials",
         [401] = "token_missing, token_invalid, token_expired, token_revoked, invalid_credentials",
         [403] = "forbidden, account_disabled",
         [404] = "not_found",
