@@ -77,7 +77,7 @@ internal sealed record DatabaseSettings(string ConnectionString)
             or InvalidCastException or NotSupportedException)
         {
             throw new StartRefusedException(
-                Variable, $"the option '{Variables.Shown(name)}' is not known, or its value is wrong",
+                Variable, "one of its options is not known, or the option's value is wrong",
                 "remove or correct it, for example ?sslmode=require");
         }
     }

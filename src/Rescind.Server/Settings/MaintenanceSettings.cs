@@ -40,7 +40,7 @@ internal sealed record MaintenanceSettings(
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
             ? url
             : throw new StartRefusedException(
-                "ALERT_WEBHOOK_URL", $"'{Variables.Shown(text)}' is not a web address",
+                "ALERT_WEBHOOK_URL", "it is not a web address",
                 "write https://host/path");
 
     private static CronExpression Cron(Variables variables, string name, string byDefault) =>

@@ -81,6 +81,18 @@ public sealed class SettingsTests : IDisposable
         }
     }
 
+    /// <summary>Whoever forgets to encode a password, or has the secret in the path, must not find it in a log.</summary>
+    [Theory]
+    [InlineData("DATABASE_URL", "postgresql://user@host/database?hidden@host/database")]
+    [InlineData("ALERT_WEBHOOK_URL", "hook.example/services/hidden")]
+    public void Nothing_of_an_address_that_may_hold_a_secret_is_shown(string name, string value)
+    {
+        var refused = Assert.Throws<StartRefusedException>(
+            () => Read((name, value), ("ALERT_WEBHOOK_SECRET", name[0] == 'A' ? ServerUnderTest.Secret : null)));
+        Assert.StartsWith(name, refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Nothing_set_gives_the_defaults_of_the_contract()
     {
