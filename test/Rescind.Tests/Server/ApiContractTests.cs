@@ -23,6 +23,6 @@ public sealed class ApiContractTests
         await Assert.ThrowsAnyAsync<XunitException>(() => CheckAsync(path, status, text));
     }
 
-    private static Task CheckAsync(string path, int status, string text) => ApiContract.CheckAsync(
+    private static Task CheckAsync(string path, int status, string text) => DescribedAnswers.CheckAsync(
         HttpMethod.Get, path, new Reply(status, text, "application/json", new Dictionary<string, string>()));
 }

@@ -156,7 +156,7 @@ public class ServerUnderTest : IAsyncLifetime
         request.Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body));
         using var response = await Http.SendAsync(request);
         var reply = await Reply.OfAsync(response);
-        await ApiContract.CheckAsync(method, path, reply);
+        await DescribedAnswers.CheckAsync(method, path, reply);
         return reply;
     }
 
