@@ -1,0 +1,195 @@
+using CsCheck;
+using Rescind.Redis;
+using StackExchange.Redis;
+
+namespace Rescind.Tests.Fuzz;
+
+/// <summary>Everything that comes from Redis or from whoever can write to it, and its address.</summary>
+public sealed class RedisFuzzTests
+{
+    private const string Password = "hunter2-Xq7";
+    private static readonly PackCodec Plain = new(null);
+    private static readonly PackCodec Sealed = new(new LogSeal("a log key of the tests, of more than 32 bytes", "rescind"));
+    private static readonly FleetSettings Settings = FleetSettings.Of(new BlacklistOptions(), null);
+
+    private static readonly Gen<LogEntry> Entry = Gen.Select(
+        Gen.Byte[1, 6], Gen.ULong, Gen.UInt, Gen.UInt, Gen.Bool, Gen.String[Gen.Char['a', 'ÿ'], 0, 30],
+        (kind, key, tag, expiry, isLift, text) => new LogEntry
+        {
+            Id = new RevocationId((RuleKind)kind, key, tag), Expiry = expiry, IsLift = isLift,
+            Cutoff = isLift || kind < 3 ? 0 : tag, Issuer = isLift || kind < 3 ? null : text,
+            Value = isLift || kind < 3 ? null : text + "v",
+        });
+
+    private static readonly Gen<LogEntry[]> Some = Entry.Array[1, 200];
+
+    private static readonly Gen<string> GoodIds = Gen.Select(Gen.ULong, Gen.ULong, (number, random) => $"{number}-{random}");
+
+    [Fact]
+    public void Entries_come_back_from_their_packs_and_changed_packs_are_none_of_ours() =>
+        Gen.Select(Some, Gen.Bool).Sample((entries, isSealed) =>
+        {
+            var (codec, read) = (isSealed ? Sealed : Plain, new List<LogEntry>());
+            Assert.All(codec.Pack(entries), pack => Assert.Equal(PackContent.Entries, codec.Unpack(pack.Bytes, read)));
+            Assert.Equal(entries, read);
+        }, iter: Hostile.Cases(500));
+
+    [Fact]
+    public void Hostile_bytes_are_an_entry_only_if_they_are_what_would_be_written() =>
+        Hostile.Bytes(Entry.Select(entry => Bytes(entry))).Sample(bytes =>
+        {
+            if (LogEntry.TryRead(bytes, out var entry))
+            {
+                Assert.Equal(bytes, Bytes(entry));
+                Assert.NotEqual(default, (entry.ExpiresAt, entry.IssuedBefore));
+            }
+        }, iter: Hostile.Cases(20_000));
+
+    [Fact]
+    public void Hostile_packs_add_all_their_entries_or_none() =>
+        Gen.Select(Hostile.Bytes(Some.Select(entries => Plain.Pack(entries)[0].Bytes)), Gen.Bool).Sample((bytes, isSealed) =>
+        {
+            var read = new List<LogEntry> { new() { Id = default } };
+            var content = (isSealed ? Sealed : Plain).Unpack(bytes, read);
+            Assert.Equal(content == PackContent.Entries, read.Count > 1);
+            if (content == PackContent.Entries)
+            {
+                Assert.Equal(bytes[1] + (bytes[2] << 8), read.Count - 1);
+            }
+        }, iter: Hostile.Cases(10_000));
+
+    [Fact]
+    public void A_hostile_announcement_is_read_or_is_none() =>
+        Hostile.Bytes(Gen.Select(Some, GoodIds, GoodIds, (entries, before, last) =>
+        {
+            var packs = Plain.Pack(entries);
+            var head = $"1 {before} writer {before} " + string.Join(' ', packs.Select(pack => $"{last} {pack.Bytes.Length}"));
+            return (byte[])[.. System.Text.Encoding.ASCII.GetBytes(head + "\n"), .. packs.SelectMany(pack => pack.Bytes)];
+        })).Sample(bytes => _ = PushMessage.TryRead(bytes, Plain)?.IsWhole, iter: Hostile.Cases(10_000));
+
+    [Fact]
+    public void A_stream_id_is_exactly_what_is_written() => Hostile.Texts(GoodIds).Sample(text =>
+    {
+        LogPosition position;
+        try
+        {
+            position = StreamId.Parse(text);
+        }
+        catch (IOException)
+        {
+            // Refused, as documented.
+            return;
+        }
+        Assert.Equal(text, StreamId.TextOf(position));
+    }, iter: Hostile.Cases(10_000));
+
+    [Fact]
+    public void A_revocation_id_is_exactly_what_is_written() =>
+        Hostile.Texts(Entry.Select(entry => entry.Id.ToString())).Sample(text =>
+        {
+            if (RevocationId.TryParse(text, out var id))
+            {
+                Assert.Equal(text, id.ToString(), ignoreCase: true);
+            }
+        }, iter: Hostile.Cases(10_000));
+
+    /// <summary>Whoever can write to Redis can change any field of the hash that the script answers with.</summary>
+    [Fact]
+    public void A_hostile_answer_to_a_heartbeat_is_read_or_refused() =>
+        Gen.Select(Answer, Gen.Int[0, 12], OddResult, Gen.Int[0, 5]).Sample((answer, at, odd, change) =>
+        {
+            RedisResult[] parts = change switch
+            {
+                0 => answer,
+                1 => answer[..at],
+                2 => [.. answer, odd],
+                _ => [.. answer[..at], odd, .. answer[(at + 1)..]],
+            };
+            try
+            {
+                var read = HeartbeatAnswer.Parse(RedisResult.Create(parts), Settings);
+                Assert.NotNull(read.Epoch);
+                Assert.All(read.Packs, pack => Assert.NotNull(pack.Bytes));
+            }
+            catch (Exception fault) when (fault is IOException or FleetSettingsException)
+            {
+                // Refused, as documented.
+            }
+        }, iter: Hostile.Cases(10_000));
+
+    [Fact]
+    public void A_record_of_a_process_comes_back_and_a_hostile_one_is_refused() =>
+        Gen.Select(Hostile.Text, Gen.ULong).Sample((name, beat) =>
+        {
+            var text = $"{beat} epoch {beat} 0 1 0 {ProcessRecord.Details(name, "1.2.3")}";
+            var record = ProcessRecord.Parse(text);
+            Assert.Equal((beat, "1.2.3"), (record.Beat, record.Version));
+            Assert.Equal(Uri.UnescapeDataString(Uri.EscapeDataString(name)), record.Name);
+        }, iter: Hostile.Cases(2_000));
+
+    [Fact]
+    public void What_a_server_says_of_itself_is_never_a_fault() =>
+        Hostile.Texts(Gen.Const("# Server\r\nredis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:2\r\n"))
+            .Sample(info => Assert.All(ServerReport.OfInfo(info).Findings, one => Assert.NotEmpty(one.Sentence)),
+                iter: Hostile.Cases(5_000));
+
+    [Fact]
+    public void No_address_of_Redis_gives_a_fault_that_holds_its_password() =>
+        Hostile.Texts(Hostile.OneOf(
+            $"redis://user:{Password}@cache.example:6380/3", $"rediss://:{Password}@[::1]:6379", $"cache.example:6379,password={Password},ssl=true",
+            $"a.example,b.example:2,serviceName=m,user=u,password={Password}", $"redis://{Password}@cache.example",
+            $"redis://u:{Password}@cache.example?x={Password}#{Password}", $"redis://u:p@{Password}:{Password}/{Password}",
+            $"{Password}=1,{Password}", $"a.example,password={Password},tunnel=http:{Password}:1,channelPrefix=x,protocol=resp3"))
+        .Sample(text =>
+        {
+            if (RedisAddress.FaultOf(text) is { } fault)
+            {
+                Assert.DoesNotContain(Password[..7], fault, StringComparison.Ordinal);
+                Assert.Contains(fault, Assert.ThrowsAny<ArgumentException>(() => RedisAddress.Parse(text)).Message, StringComparison.Ordinal);
+            }
+            else
+            {
+                Assert.NotEmpty(RedisAddress.Parse(text).EndPoints);
+            }
+        }, iter: Hostile.Cases(10_000));
+
+    [Fact]
+    public void An_Upstash_endpoint_and_token_are_taken_or_refused_without_repeating_the_token() =>
+        Gen.Select(Hostile.Texts(Gen.Const("https://eu1-fast.upstash.io")), Hostile.Texts(Gen.Const(Password)))
+            .Sample((url, token) =>
+            {
+                try
+                {
+                    var options = RedisAddress.Parse(RedisAddress.OfUpstash(url, token));
+                    Assert.Equal(Uri.UnescapeDataString(Uri.EscapeDataString(token)), options.Password);
+                }
+                catch (ArgumentException fault)
+                {
+                    Assert.DoesNotContain(Password[..7], fault.ToString(), StringComparison.Ordinal);
+                }
+            }, iter: Hostile.Cases(5_000));
+
+    private static Gen<RedisResult> OddResult => Gen.Frequency(
+        (2, Gen.Const(RedisResult.Create(RedisValue.Null))),
+        (3, Hostile.Texts(GoodIds).Select(text => RedisResult.Create((RedisValue)text))),
+        (2, Gen.Long.Select(number => RedisResult.Create((RedisValue)number))),
+        (1, Gen.Byte.Array[0, 9].Select(bytes => RedisResult.Create((RedisValue)bytes))),
+        (2, Hostile.Texts(GoodIds).Array[0, 4].Select(texts => RedisResult.Create([.. texts.Select(text => RedisResult.Create((RedisValue)text))]))),
+        (1, Gen.Const(RedisResult.Create([RedisResult.Create(RedisValue.Null), RedisResult.Create(Array.Empty<RedisResult>())]))));
+
+    private static Gen<RedisResult[]> Answer => Gen.Select(GoodIds, Gen.Int[0, 1], Some, Gen.UInt, (id, flag, entries, time) => (RedisResult[])
+    [
+        Of("ok"), Of("epoch"), Of(flag == 1 ? "closed" : "open"), Of(flag), Of(1), Of(id), Of(time), Of(time), Of(5), Of(1), Of(3),
+        RedisResult.Create([.. Plain.Pack(entries).SelectMany(pack => new[] { Of(id), Of(pack.Bytes) })]),
+        RedisResult.Create([Of("process"), Of($"7 epoch 9 0 1 0 {ProcessRecord.Details("name", "1.0")}")]),
+    ]);
+
+    private static RedisResult Of(RedisValue value) => RedisResult.Create(value);
+
+    private static byte[] Bytes(LogEntry entry)
+    {
+        var bytes = new byte[entry.Size];
+        Assert.Equal(bytes.Length, entry.Write(bytes));
+        return bytes;
+    }
+}
