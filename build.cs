@@ -20,6 +20,8 @@ return args switch
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
     ["soak", "simulation"] => !Build() ? 1 : Simulate("lives", "200000", "1000000"),
     ["soak", "mistakes"] => FindMistakes(),
+    ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
+    ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
 };
@@ -35,6 +37,8 @@ int Usage()
         dotnet run build.cs soak load     60 seconds at the machine's limit against the profile
         dotnet run build.cs soak simulation   200,000 lives of a simulated fleet
         dotnet run build.cs soak mistakes     plants each tempting mistake in a copy, and has the simulation find it
+        dotnet run build.cs soak fuzz     everything that parses, 50 times as many hostile inputs as in a test run
+        dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         """);
     return 2;
@@ -100,13 +104,13 @@ int FindMistakes()
     return notFound == 0 ? 0 : 1;
 }
 
-int Soak(string filter, (string Name, string Value) setting)
+int Soak(string filter, (string Name, string Value) setting, string project = "Rescind.EndToEnd")
 {
     if (!InstallPackages() || !Build())
     {
         return 1;
     }
-    var (passed, failed) = RunTests("Rescind.EndToEnd", ["-class", filter, "-showLiveOutput"], [setting]);
+    var (passed, failed) = RunTests(project, ["-class", filter, "-showLiveOutput"], [setting]);
     Console.WriteLine($"{DateTime.UtcNow:yyyy-MM-dd} {Environment.ProcessorCount} cores: {passed} passed, {failed} failed");
     return failed == 0 && passed > 0 ? 0 : 1;
 }

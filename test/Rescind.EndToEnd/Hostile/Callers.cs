@@ -1,0 +1,65 @@
+using System.Text.Json;
+
+namespace Rescind.EndToEnd.Hostile;
+
+/// <summary>The tokens of a run. They end all the time, because the drawn requests revoke; whoever's has ended logs in
+/// again.</summary>
+internal sealed class Callers(MobileApp app, Known known) : IDisposable
+{
+    private readonly SemaphoreSlim _gate = new(1);
+    private MobileApp.Session? _user;
+    private MobileApp.Session? _admin;
+    private string _revoked = "";
+    private string _expired = "";
+
+    public int LogIns { get; private set; }
+
+    public void Dispose() => _gate.Dispose();
+
+    public async Task StartAsync()
+    {
+        var gone = await app.RegisterAsync();
+        (_revoked, _expired) = (gone.Access, MobileApp.Expired(gone));
+        Assert.Equal(200, await app.LogOutAsync(gone.Access));
+        await RenewAsync(Who.User, null);
+        await RenewAsync(Who.Admin, null);
+    }
+
+    public string? TokenOf(Who who, int seed) => who switch
+    {
+        Who.User => _user!.Access,
+        Who.Admin => _admin!.Access,
+        Who.Revoked => _revoked,
+        Who.Expired => _expired,
+        Who.Garbage => (seed % 5) switch
+        {
+            0 => "garbage", 1 => _user!.Access[..^5], 2 => _user!.Refresh, 3 => "eyJhbGciOiJub25lIn0.e30.", _ => new string('a', 9_000),
+        },
+        _ => null,
+    };
+
+    /// <summary>A new session for somebody whose token was refused, unless another has seen to it.</summary>
+    public async Task RenewAsync(Who who, string? refused)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (who == Who.User && (_user is null || _user.Access == refused))
+            {
+                _user = await app.RegisterAsync();
+                known.Add(_user.UserId);
+                known.Add(_user.Refresh);
+                LogIns++;
+            }
+            if (who == Who.Admin && (_admin is null || _admin.Access == refused))
+            {
+                _admin = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+                LogIns++;
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+}

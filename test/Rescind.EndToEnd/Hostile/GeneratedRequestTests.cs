@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Rescind.Tests.Server;
+
+namespace Rescind.EndToEnd.Hostile;
+
+/// <summary>A real server is asked what its own API description says it can be asked, rightly and wrongly, and every
+/// answer is held against that description. 20,000 requests, half of them on each database; 200,000 by
+/// <c>dotnet run build.cs soak requests</c>.</summary>
+public sealed class GeneratedRequestTests(PostgresServer postgres, ITestOutputHelper output) : IClassFixture<PostgresServer>
+{
+    private const int Connections = 16;
+
+    /// <summary>Refusals that nothing but load can bring about here.</summary>
+    private static readonly string[] Expected503 = ["busy"];
+
+    private static readonly int Count = Number("RESCIND_SOAK_REQUESTS") ?? 20_000;
+    private static readonly int Seed = Number("RESCIND_SEED") ?? Random.Shared.Next(1_000_000_000);
+
+    private readonly ConcurrentQueue<string> _wrong = new();
+    private readonly ConcurrentDictionary<int, int> _statuses = new();
+    private readonly ConcurrentDictionary<string, int> _answered = new(StringComparer.Ordinal);
+
+    [Theory]
+    [InlineData("SQLite")]
+    [InlineData("PostgreSQL")]
+    public async Task No_answer_leaves_the_api_description(string database)
+    {
+        await using var server = await ServerProcess.StartedAsync(
+            ("ENVIRONMENT", "Development"), ("SMTP_URL", "smtp://127.0.0.1:1"), ("MAIL_FROM", "rescind@example.com"),
+            ("DATABASE_URL", database == "SQLite" ? null : await postgres.NewDatabaseAsync()));
+        var document = JsonElement.Parse(await server.Client.GetStringAsync("/openapi/v1.json"));
+        var (maker, contract, app) = (new RequestMaker(document), new ApiContract(document), new MobileApp(server.Client));
+        var admin = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
+        var known = new Known(admin.UserId, ServerProcess.AdminEmail);
+        using var callers = new Callers(app, known);
+        await callers.StartAsync();
+
+        var (begun, next) = (Stopwatch.GetTimestamp(), 0);
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            MaxConnectionsPerServer = Connections, AllowAutoRedirect = false, UseCookies = false,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        }) { BaseAddress = server.Client.BaseAddress };
+        await Task.WhenAll(Enumerable.Range(0, Connections).Select(async _ =>
+        {
+            while (Interlocked.Increment(ref next) is var number && number <= Count / 2 && _wrong.Count < 20)
+            {
+                await SendAsync(http, maker, contract, callers, known, Seed + number);
+            }
+        }));
+
+        var time = Stopwatch.GetElapsedTime(begun);
+        output.WriteLine($"{database}: seed {Seed}, {Count / 2:n0} requests in {time.TotalSeconds:n0} s, {callers.LogIns} log-ins, "
+            + $"{server.WorkingSet >> 20} MiB, {_answered.Count} of {maker.Calls} calls answered well; by status: "
+            + string.Join(", ", _statuses.OrderBy(one => one.Key).Select(one => $"{one.Key}: {one.Value:n0}")));
+        Assert.True(_wrong.IsEmpty, $"RESCIND_SEED={Seed}\n{string.Join('\n', _wrong)}\n{Faults(server.Output)}");
+        Assert.True(_answered.Count > maker.Calls * 0.8, $"Only {string.Join(", ", _answered.Keys.Order())} were answered well.");
+        Assert.InRange(server.WorkingSet >> 20, 0, 1024);
+    }
+
+    private async Task SendAsync(
+        HttpClient http, RequestMaker maker, ApiContract contract, Callers callers, Known known, int seed)
+    {
+        var made = maker.Make(seed, known);
+        var token = callers.TokenOf(made.Who, seed);
+        using var request = RequestOf(made, token);
+        try
+        {
+            using var response = await http.SendAsync(request);
+            var text = await response.Content.ReadAsStringAsync();
+            var status = (int)response.StatusCode;
+            _statuses.AddOrUpdate(status, 1, (_, count) => count + 1);
+            if (WrongWith(made, contract, status, response.Content.Headers.ContentType?.MediaType, text) is { } wrong)
+            {
+                _wrong.Enqueue($"{Shown(made, seed)} → {status}: {wrong}. {Shown(text)}");
+            }
+            if (status is >= 200 and < 300)
+            {
+                _answered.TryAdd(made.Call, 0);
+                known.Learn(text);
+            }
+            if (status is 401 or 404 or 403 && made.Who is Who.User or Who.Admin)
+            {
+                await callers.RenewAsync(made.Who, token);
+            }
+        }
+        catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException)
+        {
+            _wrong.Enqueue($"{Shown(made, seed)} → {fault.GetBaseException().Message}");
+        }
+    }
+
+    private static string? WrongWith(
+        MadeRequest made, ApiContract contract, int status, string? mediaType, string text)
+    {
+        if (made.Method == "HEAD")
+        {
+            return status < 500 ? null : "a fault";
+        }
+        if (contract.WrongWith(made.Method, made.Address, status, mediaType, text) is { } wrong)
+        {
+            return wrong;
+        }
+        if (text.Contains("   at ", StringComparison.Ordinal))
+        {
+            return "a stack trace";
+        }
+        return status < 500 || (status == 503 && made.Address.StartsWith("/health", StringComparison.Ordinal))
+            || Expected503.Contains(JsonElement.Parse(text).GetProperty("code").GetString())
+                ? null
+                : "nothing is away that could excuse this";
+    }
+
+    private static HttpRequestMessage RequestOf(MadeRequest made, string? token)
+    {
+        var options = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        Assert.True(Uri.TryCreate("http://127.0.0.1" + made.Address, options, out var address), made.Address);
+        var request = new HttpRequestMessage(new HttpMethod(made.Method), address!.PathAndQuery);
+        request.Content = made.Body is null ? null : new ByteArrayContent(made.Body);
+        foreach (var (name, value) in made.Headers)
+        {
+            if (name.StartsWith("Content-", StringComparison.Ordinal))
+            {
+                request.Content?.Headers.TryAddWithoutValidation(name, value);
+            }
+            else if (name == "Transfer-Encoding")
+            {
+                request.Headers.TransferEncodingChunked = request.Content is not null;
+            }
+            else
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+        if (token is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+        }
+        return request;
+    }
+
+    private static string Shown(MadeRequest made, int seed) =>
+        $"{seed}: {made.Method} {Shown(made.Address)} as {made.Who} "
+        + $"{string.Join(", ", made.Headers.Select(header => $"{header.Name}: {Shown(header.Value)}"))} "
+        + (made.Body is null ? "" : Shown(Encoding.UTF8.GetString(made.Body)));
+
+    private static string Shown(string text) => text.Length > 600 ? $"{text[..600]}… ({text.Length})" : text;
+
+    /// <summary>The last faults that the server logged, which say more than its answers.</summary>
+    private static string Faults(string log) => string.Join(
+        '\n', log.Split('\n').Where(line => line.Contains("xception", StringComparison.Ordinal)).TakeLast(20)
+            .Select(line => line.Length > 3_000 ? line[..3_000] : line));
+
+    private static int? Number(string variable) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), out var number) ? number : null;
+}
