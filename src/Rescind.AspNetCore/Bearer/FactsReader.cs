@@ -87,7 +87,9 @@ internal static class FactsReader
 
     private static string? RawText(JsonWebToken token, string claim)
     {
-        using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
+        // Not Parse: the library that validated the token does not look behind the closing brace either.
+        var reader = new Utf8JsonReader(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
+        using var payload = JsonDocument.ParseValue(ref reader);
         return payload.RootElement.TryGetProperty(claim, out var element) ? element.GetRawText() : null;
     }
 

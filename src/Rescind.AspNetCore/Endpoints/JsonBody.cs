@@ -60,7 +60,8 @@ internal readonly record struct JsonBody(JsonElement Root, Problem? Fault)
         {
             // What the listener says of a chunk size beyond all numbers, or of a caller that is gone.
             return Refused(new Problem(
-                StatusCodes.Status400BadRequest, "malformed_request", "The body could not be read to its end."));
+                StatusCodes.Status400BadRequest, "malformed_request",
+                "The body could not be read to its end."));
         }
         if (bytes is null)
         {

@@ -15,9 +15,9 @@ internal static class TokenKey
 {
     private const ulong KindMask = 7;
 
-    /// <summary>A service has few issuers, and to compare one costs a fifth of hashing it. Each slot is filled
-    /// once and then stays, so this is bounded and no check allocates; an issuer that finds its slot taken is
-    /// hashed each time.</summary>
+    /// <summary>A service has few issuers, and to compare one costs a fifth of hashing it. Each slot is
+    /// filled once and then stays, so this is bounded and no check allocates; an issuer that finds its slot
+    /// taken is hashed each time.</summary>
     private static readonly IssuerSeeds?[] Known = new IssuerSeeds?[16];
 
     private sealed record IssuerSeeds(string Issuer, ulong Token, ulong Session);

@@ -5,9 +5,9 @@ namespace Rescind;
 
 /// <summary>
 /// Counts checks without making them wait for each other: a cache line of counters for each thread, or for
-/// the few threads that share one, added up when somebody asks. One check in 64 is timed; the last 1,024 times
-/// give the percentile. By thread, not by processor: that is cheaper to ask, and one thread that lives the
-/// same life twice times the same checks.
+/// the few threads that share one, added up when somebody asks. One check in 64 is timed; the last 1,024
+/// times give the percentile. By thread, not by processor: that is cheaper to ask, and one thread that lives
+/// the same life twice times the same checks.
 /// </summary>
 internal sealed class CheckTally
 {

@@ -16,9 +16,9 @@ internal sealed class Store
     private readonly List<StreamEntry> _stream = [];
     private StreamId _last;
 
-    private readonly record struct StreamId(ulong Number, ulong Random) : IComparable<StreamId>
+    private readonly record struct StreamId(ulong Number, ulong Random)
     {
-        public int CompareTo(StreamId other) =>
+        public int OrderTo(StreamId other) =>
             Number == other.Number ? Random.CompareTo(other.Random) : Number.CompareTo(other.Number);
     }
 
@@ -66,7 +66,7 @@ internal sealed class Store
     private string Add(string[] arguments)
     {
         var id = Parse(arguments[0], 0);
-        if (id.CompareTo(_last) <= 0)
+        if (id.OrderTo(_last) <= 0)
         {
             throw new RedisRefusal("ERR The ID specified in XADD is equal or smaller than the target stream top item");
         }
@@ -103,7 +103,7 @@ internal sealed class Store
         while (low < high)
         {
             var middle = (low + high) / 2;
-            var isBefore = _stream[middle].Id.CompareTo(id) < (isBehind ? 1 : 0);
+            var isBefore = _stream[middle].Id.OrderTo(id) < (isBehind ? 1 : 0);
             (low, high) = isBefore ? (middle + 1, high) : (low, middle);
         }
         return low;

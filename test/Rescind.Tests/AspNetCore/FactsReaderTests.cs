@@ -143,6 +143,11 @@ public sealed class FactsReaderTests
         Assert.Equal(seconds, facts.AuthenticatedAt!.Value.ToUnixTimeSeconds());
     }
 
+    /// <summary>Found by generated tokens: the library takes it as valid.</summary>
+    [Fact]
+    public void A_token_with_something_behind_its_payload_has_an_identity() =>
+        Assert.Equal("1e3", Read("""{"uti":1e3}}""").TokenId);
+
     [Fact]
     public void Plain_token_is_read_without_allocation()
     {

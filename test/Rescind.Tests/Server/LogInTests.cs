@@ -181,7 +181,7 @@ public abstract class LogInTests(ServerUnderTest server)
     public async Task What_no_database_takes_as_text_is_wrong_or_cut()
     {
         (await server.PostAsync("/api/auth/login", new { email = "nobody\0@example.com", password = "a wrong one" }))
-            .IsRefusal(401, "invalid_credentials");
+            .IsRefusal(400, "validation_failed");
         var user = await server.RegisterAsync();
         using var http = new HttpClient(new SocketsHttpHandler
         {
