@@ -15,6 +15,11 @@ internal static partial class Log
         + "blacklist could check; such callers count as unknown (said once)")]
     public static partial void CallerUnseen(ILogger logger, string scheme);
 
+    [LoggerMessage(2002, LogLevel.Information,
+        "Bearer scheme {Scheme} verifies every token anew, although RememberVerified is on: {Reason} "
+        + "(said once)")]
+    public static partial void NotRemembered(ILogger logger, string scheme, string reason);
+
     [LoggerMessage(2100, LogLevel.Information,
         "Token blacklist service initialized successfully, {Schemes} guarded bearer scheme(s)")]
     public static partial void Started(ILogger logger, int schemes);

@@ -62,6 +62,39 @@ public static class TokenBlacklistServiceCollectionExtensions
         return options;
     }
 
+    /// <summary>A token whose signature a bearer scheme has verified is not verified again for each request:
+    /// its SHA-256, what it says and a copy of its caller are remembered. Revocations lose nothing by it: the
+    /// blacklist is asked on every request as always.</summary>
+    /// <remarks>
+    /// Judged anew on every request, as the scheme would: lifetime, audience, issuer, type, algorithm, and
+    /// that the very key object that verified the token is one of the scheme's or its provider's now. The
+    /// signature itself is verified again after 5 minutes, when the scheme's options or its provider's
+    /// metadata change, and in any doubt. Each request gets a caller of its own, and the application's events
+    /// run as always; <c>CaseSensitiveClaimsIdentity.SecurityToken</c> is null on a remembered caller, as on
+    /// any cloned one, while <c>TokenValidatedContext.SecurityToken</c> and <c>SaveToken</c> work.
+    /// <para>Left alone, with one line in the log that says why: schemes with a handler or token handlers of
+    /// another type, and those whose rules set <c>SignatureValidator</c>, <c>IssuerSigningKeyResolver</c>,
+    /// <c>CryptoProviderFactory</c>, <c>TokenReader</c>, a replay cache, or the like. Encrypted tokens, and
+    /// those longer than 8,192 characters, are never remembered.</para>
+    /// <para>The price: whoever holds a token can tell by the time of an answer whether this process has seen
+    /// it within the last minutes. See docs/threats.md.</para>
+    /// </remarks>
+    /// <param name="blacklist">What <c>AddTokenBlacklist()</c> returned.</param>
+    /// <param name="tokens">The most tokens that each bearer scheme remembers; at least 8. Further ones take
+    /// the place of such as nobody asks for.</param>
+    /// <param name="bytes">The most memory that they take, as this library counts it: about 4 kB for a token
+    /// of ten claims. A token that does not fit is not remembered.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A limit is too small.</exception>
+    public static OptionsBuilder<BlacklistOptions> RememberVerified(
+        this OptionsBuilder<BlacklistOptions> blacklist, int tokens = 16_384, long bytes = 64 * 1024 * 1024)
+    {
+        ArgumentNullException.ThrowIfNull(blacklist);
+        ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 8);
+        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 0);
+        blacklist.Services.AddSingleton(new VerifiedLimits(tokens, bytes));
+        return blacklist;
+    }
+
     private static Blacklist Make(IServiceProvider provider, IServiceCollection services)
     {
         var stores = services.Where(service => service.ServiceType == typeof(IRevocationLog)).ToList();

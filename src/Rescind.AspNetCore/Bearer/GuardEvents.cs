@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Rescind.AspNetCore;
 
@@ -14,21 +15,28 @@ namespace Rescind.AspNetCore;
 /// </summary>
 internal sealed class GuardEvents : JwtBearerEvents
 {
+    /// <summary>Events that do nothing, to be compared with.</summary>
+    private static readonly JwtBearerEvents Silent = new();
+
     private readonly Guard _guard;
     private readonly JwtBearerEvents? _own;
     private readonly Type? _ownType;
+    private readonly VerifiedMemory? _memory;
+    private readonly Func<TokenValidatedContext, Task> _toOwn;
     private int _hasWarned;
 
     /// <param name="guard">Decides.</param>
     /// <param name="own">The application's events.</param>
     /// <param name="ownType">The application's <c>EventsType</c>, which wins over <paramref name="own"/> as
     /// it does in the handler itself.</param>
-    public GuardEvents(Guard guard, JwtBearerEvents? own, Type? ownType)
+    /// <param name="memory">What was verified; null: nothing is remembered.</param>
+    public GuardEvents(Guard guard, JwtBearerEvents? own, Type? ownType, VerifiedMemory? memory = null)
     {
-        (_guard, _own, _ownType) = (guard, own, ownType);
+        (_guard, _own, _ownType, _memory) = (guard, own, ownType, memory);
         OnMessageReceived = context =>
             Own(context.HttpContext)?.MessageReceived(context) ?? Task.CompletedTask;
-        OnTokenValidated = context => Own(context.HttpContext)?.TokenValidated(context) ?? Task.CompletedTask;
+        _toOwn = context => Own(context.HttpContext)?.TokenValidated(context) ?? Task.CompletedTask;
+        OnTokenValidated = _toOwn;
         OnAuthenticationFailed = context =>
             Own(context.HttpContext)?.AuthenticationFailed(context) ?? Task.CompletedTask;
         OnChallenge = context => Own(context.HttpContext)?.Challenge(context) ?? Task.CompletedTask;
@@ -42,10 +50,13 @@ internal sealed class GuardEvents : JwtBearerEvents
             RefuseUnreadable(context);
             return Task.CompletedTask;
         }
-        var check = _guard.CheckAsync(FactsReader.Read(token));
-        return check.IsCompletedSuccessfully
-            ? Proceed(context, token, check.Result)
-            : ProceedWhenKnown(context, token, check);
+        var facts = FactsReader.Read(token);
+        var check = _guard.CheckAsync(facts);
+        if (!check.IsCompletedSuccessfully)
+        {
+            return ProceedWhenKnown(context, token, facts, check);
+        }
+        return Proceed(context, token, facts, check.Result);
     }
 
     public override Task MessageReceived(MessageReceivedContext context)
@@ -53,10 +64,9 @@ internal sealed class GuardEvents : JwtBearerEvents
         var own = OnMessageReceived(context);
         if (!own.IsCompletedSuccessfully)
         {
-            return JudgeUnseenAfter(own, context);
+            return ReceivedAfter(own, context);
         }
-        JudgeUnseen(context);
-        return Task.CompletedTask;
+        return Received(context);
     }
 
     public override Task AuthenticationFailed(AuthenticationFailedContext context)
@@ -102,19 +112,114 @@ internal sealed class GuardEvents : JwtBearerEvents
     }
 
     private async Task ProceedWhenKnown(
-        TokenValidatedContext context, JsonWebToken token, ValueTask<Verdict> check) =>
-        await Proceed(context, token, await check);
+        TokenValidatedContext context, JsonWebToken token, TokenFacts facts, ValueTask<Verdict> check) =>
+        await Proceed(context, token, facts, await check);
 
-    private Task Proceed(TokenValidatedContext context, JsonWebToken token, Verdict verdict)
+    private Task Proceed(
+        TokenValidatedContext context, JsonWebToken token, in TokenFacts facts, Verdict verdict)
+    {
+        _guard.Metrics.Verified(GuardMetrics.BySignature);
+        if (!Admit(context, token, verdict))
+        {
+            return Task.CompletedTask;
+        }
+        _memory?.Remember(context, token, facts);
+        return OnTokenValidated(context);
+    }
+
+    /// <summary>Whether the token may pass; if not, the context says why.</summary>
+    private bool Admit(ResultContext<JwtBearerOptions> context, SecurityToken token, Verdict verdict)
     {
         PresentedToken.Remember(context.HttpContext, token, verdict);
         if (_guard.Decide(context.HttpContext, verdict) is not { } refusal)
         {
-            return OnTokenValidated(context);
+            return true;
         }
         TokenRefusal.Note(context.HttpContext, refusal);
         context.Fail(refusal.Detail);
+        return false;
+    }
+
+    private async Task ReceivedAfter(Task own, MessageReceivedContext context)
+    {
+        await own;
+        await Received(context);
+    }
+
+    /// <summary>The application has had its say. A token that was verified before is admitted here, and the
+    /// handler takes the result as it takes one of the application's.</summary>
+    private Task Received(MessageReceivedContext context)
+    {
+        if (context.Result is not null)
+        {
+            JudgeUnseen(context);
+            return Task.CompletedTask;
+        }
+        if (_memory is null || RememberedCaller.TokenIn(context) is not { } text)
+        {
+            return Task.CompletedTask;
+        }
+        var find = _memory.FindAsync(context, text);
+        if (!find.IsCompletedSuccessfully)
+        {
+            return AdmitFound(context, text, find);
+        }
+        if (find.Result is not { } known)
+        {
+            return Task.CompletedTask;
+        }
+        var check = _guard.CheckAsync(known.Facts);
+        return check.IsCompletedSuccessfully
+            ? AdmitKnown(context, text, known, check.Result)
+            : AdmitWhenKnown(context, text, known, check);
+    }
+
+    private async Task AdmitFound(
+        MessageReceivedContext context, string text, ValueTask<VerifiedToken?> find)
+    {
+        if (await find is { } known)
+        {
+            await AdmitWhenKnown(context, text, known, _guard.CheckAsync(known.Facts));
+        }
+    }
+
+    private async Task AdmitWhenKnown(
+        MessageReceivedContext context, string text, VerifiedToken known, ValueTask<Verdict> check) =>
+        await AdmitKnown(context, text, known, await check);
+
+    private Task AdmitKnown(
+        MessageReceivedContext context, string text, VerifiedToken known, Verdict verdict)
+    {
+        _guard.Metrics.Verified(GuardMetrics.ByMemory);
+        if (!Admit(context, known, verdict))
+        {
+            return Task.CompletedTask;
+        }
+        (context.Principal, context.Properties) = (known.MakeCaller(), known.MakeProperties());
+        if (IsValidationWatched)
+        {
+            return AskOwn(context, text, known);
+        }
+        RememberedCaller.Succeed(context, text);
         return Task.CompletedTask;
+    }
+
+    /// <summary>Whether anything of the application could see the token that is validated.</summary>
+    private bool IsValidationWatched =>
+        _ownType is not null || !ReferenceEquals(OnTokenValidated, _toOwn)
+        || (_own is not null && (_own.GetType() != typeof(JwtBearerEvents)
+            || !ReferenceEquals(_own.OnTokenValidated, Silent.OnTokenValidated)));
+
+    private async Task AskOwn(MessageReceivedContext context, string text, VerifiedToken known)
+    {
+        var validated = new TokenValidatedContext(context.HttpContext, context.Scheme, context.Options)
+        {
+            Principal = context.Principal,
+            Properties = context.Properties,
+            SecurityToken = known.Read(text),
+        };
+        await OnTokenValidated(validated);
+        RememberedCaller.Take(context, validated, text);
     }
 
     private void RefuseUnreadable(TokenValidatedContext context)

@@ -10,9 +10,23 @@ internal sealed class GuardMetrics(IMeterFactory factory)
     public const string UnknownAccepted = "unknown_accepted";
     public const string UnknownRefused = "unknown_refused";
     public const string Unreadable = "unreadable";
+    public const string BySignature = "signature";
+    public const string ByMemory = "memory";
 
     private readonly Counter<long> _decisions = factory.Create("Rescind").CreateCounter<long>(
         "rescind.guard.decisions", "{decision}", "Bearer tokens judged in requests, by what followed.");
+
+    private readonly Counter<long> _verifications = factory.Create("Rescind").CreateCounter<long>(
+        "rescind.guard.verifications", "{token}",
+        "Bearer tokens judged, by how it was known who signed them.");
+
+    public void Verified(string by)
+    {
+        if (_verifications.Enabled)
+        {
+            _verifications.Add(1, new KeyValuePair<string, object?>("by", by));
+        }
+    }
 
     public void Decided(string decision)
     {

@@ -9,7 +9,8 @@ namespace Rescind.AspNetCore;
 /// Post-configuration runs after all configuration, and validation after all post-configuration: what comes
 /// later than the guard is wrapped or noticed, never missed.
 /// </summary>
-internal sealed class GuardSetup(Guard guard, IOptions<BlacklistOptions> blacklist)
+internal sealed class GuardSetup(
+    Guard guard, IOptions<BlacklistOptions> blacklist, IEnumerable<VerifiedLimits> limits)
     : IPostConfigureOptions<JwtBearerOptions>, IValidateOptions<JwtBearerOptions>
 {
     public void PostConfigure(string? name, JwtBearerOptions options)
@@ -18,7 +19,9 @@ internal sealed class GuardSetup(Guard guard, IOptions<BlacklistOptions> blackli
         {
             return;
         }
-        options.Events = new GuardEvents(guard, options.Events, options.EventsType);
+        // Options that change are made anew, and a memory with them.
+        var memory = limits.LastOrDefault() is { } limit ? new VerifiedMemory(limit, guard.Logger) : null;
+        options.Events = new GuardEvents(guard, options.Events, options.EventsType, memory);
         options.EventsType = null;
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Rescind.AspNetCore;
 
@@ -10,17 +11,18 @@ namespace Rescind.AspNetCore;
 internal sealed class PresentedToken
 {
     private readonly PresentedToken? _earlier;
+    private readonly SecurityToken? _token;
 
-    private PresentedToken(JsonWebToken? token, Verdict verdict, PresentedToken? earlier) =>
-        (Token, Verdict, _earlier) = (token, verdict, earlier);
-
-    /// <summary>The token; null when the application let a caller in without one that could be
-    /// read.</summary>
-    public JsonWebToken? Token { get; }
+    private PresentedToken(SecurityToken? token, Verdict verdict, PresentedToken? earlier) =>
+        (_token, Verdict, _earlier) = (token, verdict, earlier);
 
     public Verdict Verdict { get; }
 
-    public static void Remember(HttpContext context, JsonWebToken? token, Verdict verdict)
+    /// <param name="context">The request.</param>
+    /// <param name="token">A <see cref="JsonWebToken"/> or a <see cref="VerifiedToken"/>; null when the
+    /// application let a caller in without one that could be read.</param>
+    /// <param name="verdict">The verdict on it.</param>
+    public static void Remember(HttpContext context, SecurityToken? token, Verdict verdict)
     {
         var earlier = context.Features.Get<PresentedToken>();
         context.Features.Set(new PresentedToken(token, verdict, earlier));
@@ -37,7 +39,7 @@ internal sealed class PresentedToken
 
     /// <summary>The facts of each token of this request, no token twice.</summary>
     public static IReadOnlyList<TokenFacts> Facts(HttpContext context) =>
-        [.. All(context).Select(one => one.Token).OfType<JsonWebToken>().Select(FactsReader.Read).Distinct()];
+        [.. All(context).Select(one => one.Facts()).OfType<TokenFacts>().Distinct()];
 
     public static bool HasUnknown(HttpContext context) =>
         context.Features.Get<PresentedToken>() is not null
@@ -57,4 +59,11 @@ internal sealed class PresentedToken
         }
         return worst;
     }
+
+    private TokenFacts? Facts() => _token switch
+    {
+        VerifiedToken known => known.Facts,
+        JsonWebToken token => FactsReader.Read(token),
+        _ => null,
+    };
 }
