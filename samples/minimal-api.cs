@@ -24,7 +24,8 @@ builder.Services.AddAuthorizationBuilder()
 
 // <readme>
 builder.Services.AddTokenBlacklist()          // every bearer scheme now refuses revoked tokens
-    .UseSqlite("rescind.db");                 // without a store: in memory, and health says so
+    .UseSqlite("rescind.db")                  // without a store: in memory, and health says so
+    .RememberVerified();                      // and verifies the signature of each only once in a while
 
 var app = builder.Build();
 app.MapLogout();                              // POST /logout ends the caller's token and its session

@@ -229,7 +229,7 @@ internal static class AuthServer
             blacklist.Freshness = settings.Freshness;
             blacklist.WaitFor = settings.WaitFor;
             blacklist.RefuseWhenUnknown = settings.RefuseWhenUnknown;
-        });
+        }).RememberVerified();
         var file = settings.Data.PathOf("rescind.db");
         if (settings.Redis is { } redis)
         {
