@@ -24,6 +24,7 @@ internal sealed class RedisLink(
     private readonly FaultTally _faults = new(clock);
     private ConnectionMultiplexer? _pool;
     private volatile ConnectionFailureType _failure;
+    private volatile Exception? _cause;
     private int _away;
     private int _isSaid;
     private long _lookedForMaster;
@@ -239,10 +240,11 @@ internal sealed class RedisLink(
             if (_pool is null)
             {
                 var pool = await ConnectionMultiplexer.ConnectAsync(configuration);
-                pool.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
+                pool.ConnectionFailed += (_, failed) =>
+                    (_failure, _cause) = (failed.FailureType, failed.Exception);
                 pool.ConnectionRestored += (_, _) =>
                 {
-                    _failure = ConnectionFailureType.None;
+                    (_failure, _cause) = (ConnectionFailureType.None, null);
                     SayConnected(pool);
                 };
                 if (pool.IsConnected)
@@ -274,7 +276,7 @@ internal sealed class RedisLink(
 
     private IOException Explained(Exception fault)
     {
-        var sentence = RedisFaults.SentenceOf(fault, _failure);
+        var sentence = RedisFaults.SentenceOf(fault, _failure, _cause);
         _faults.Count();
         if (fault is not RedisServerException && Interlocked.Exchange(ref _away, 1) == 0)
         {
