@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
+using Rescind.Tests.Redis;
 using Rescind.Tests.Server;
 
 namespace Rescind.EndToEnd;
@@ -26,7 +26,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public ServerProcess(params (string Name, string? Value)[] settings)
     {
         Folder = Directory.CreateTempSubdirectory("rescind-e2e-").FullName;
-        Port = FreePort();
+        Port = RedisServer.FreePort();
         _settings = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["RESCIND_DATA"] = Path.Combine(Folder, "data"), ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{Port}",
@@ -57,6 +57,9 @@ internal sealed class ServerProcess : IAsyncDisposable
             return _process.WorkingSet64;
         }
     }
+
+    /// <summary>Sets a variable for the next start; null: removes it.</summary>
+    public void Set(string name, string? value) => _settings[name] = value;
 
     /// <summary>All that the process has written so far, over all its starts.</summary>
     public string Output
@@ -100,6 +103,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    public bool HasEnded => _process is { HasExited: true };
+
     /// <summary>kill -9.</summary>
     public async Task KillAsync()
     {
@@ -139,14 +144,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private void Launch()
+    /// <summary>Starts it, and does not wait.</summary>
+    public void Launch()
     {
         var start = new ProcessStartInfo("dotnet", [Program])
         {

@@ -37,15 +37,27 @@ internal sealed class RedisOverTls : IAsyncDisposable
         return new RedisOverTls(folder, server, port);
     }
 
+    /// <summary>Goes on with a certificate that was good until yesterday; who is connected has to connect again.</summary>
+    public Task ExpireAsync() => UseAsync("expired.pem");
+
+    public Task RenewAsync() => UseAsync("server.pem");
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
         _folder.Dispose();
     }
 
+    private async Task UseAsync(string certificate)
+    {
+        await _server.CommandAsync("CONFIG", "SET", "tls-cert-file", _folder.PathOf(certificate));
+        await _server.CommandAsync("CLIENT", "KILL", "USER", User);
+    }
+
     private static void MakeCertificates(TestFolder folder)
     {
-        var (from, to) = (DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var now = DateTimeOffset.UtcNow;
+        var (from, to) = (now.AddDays(-3), now.AddDays(1));
         using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=Rescind tests", authorityKey, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
@@ -57,8 +69,10 @@ internal sealed class RedisOverTls : IAsyncDisposable
         names.AddIpAddress(IPAddress.Loopback);
         server.CertificateExtensions.Add(names.Build());
         using var certificate = server.Create(authority, from, to, [1, 2, 3, 4]);
+        using var expired = server.Create(authority, from, now.AddDays(-1), [1, 2, 3, 5]);
         File.WriteAllText(folder.PathOf("ca.pem"), authority.ExportCertificatePem());
         File.WriteAllText(folder.PathOf("server.pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(folder.PathOf("expired.pem"), expired.ExportCertificatePem());
         File.WriteAllText(folder.PathOf("server.key"), key.ExportPkcs8PrivateKeyPem());
     }
 }

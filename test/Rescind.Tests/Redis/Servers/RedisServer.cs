@@ -50,11 +50,23 @@ internal sealed class RedisServer : IAsyncDisposable
         return sentinel;
     }
 
+    /// <summary>A port that nobody has, outside of those that the kernel gives to outgoing connections: one of these may
+    /// take it while its server is down.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(12_000, 32_000));
+            try
+            {
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it; the next one.
+            }
+        }
     }
 
     /// <summary>Starts the server on the same port, with the files that it left.</summary>

@@ -5,15 +5,15 @@ namespace Rescind.Tests.Redis;
 /// <summary>One master, two replicas and three sentinels.</summary>
 internal sealed class RedisWithSentinels : IAsyncDisposable
 {
-    private readonly List<RedisServer> _sentinels = [];
-
     private RedisWithSentinels()
     {
     }
 
     public List<RedisServer> Servers { get; } = [];
 
-    public string Address => string.Join(',', _sentinels.Select(one => one.Address)) + ",serviceName=main";
+    public List<RedisServer> Sentinels { get; } = [];
+
+    public string Address => string.Join(',', Sentinels.Select(one => one.Address)) + ",serviceName=main";
 
     public static async Task<RedisWithSentinels> StartAsync()
     {
@@ -30,9 +30,9 @@ internal sealed class RedisWithSentinels : IAsyncDisposable
             "both replicas are connected");
         for (var i = 0; i < 3; i++)
         {
-            group._sentinels.Add(await RedisServer.StartSentinelAsync(group.Servers[0]));
+            group.Sentinels.Add(await RedisServer.StartSentinelAsync(group.Servers[0]));
         }
-        foreach (var sentinel in group._sentinels)
+        foreach (var sentinel in group.Sentinels)
         {
             await Eventually.TrueAsync(
                 async () => (await group.AskAsync(sentinel, "CKQUORUM", "main")).Contains("3 usable", StringComparison.Ordinal)
@@ -45,13 +45,13 @@ internal sealed class RedisWithSentinels : IAsyncDisposable
     /// <summary>The server that the sentinels call the master.</summary>
     public async Task<RedisServer> MasterAsync()
     {
-        var answer = await AskAsync(_sentinels[0], "GET-MASTER-ADDR-BY-NAME", "main");
+        var answer = await AskAsync(Sentinels[0], "GET-MASTER-ADDR-BY-NAME", "main");
         return Servers.Single(server => answer.Contains($"{server.Port}", StringComparison.Ordinal));
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _sentinels.Concat(Servers))
+        foreach (var server in Sentinels.Concat(Servers))
         {
             await server.DisposeAsync();
         }

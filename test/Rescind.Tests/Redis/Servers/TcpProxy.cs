@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Rescind.Tests.Redis;
 
@@ -11,12 +12,18 @@ internal sealed class TcpProxy : IAsyncDisposable
     private readonly CancellationTokenSource _over = new();
     private readonly ConcurrentDictionary<TcpClient, bool> _open = new();
     private readonly int _target;
+    private readonly (byte[] Theirs, byte[] Ours)[] _ports;
     private readonly Task _accepting;
     private volatile Mode _mode = Mode.Passes;
 
-    public TcpProxy(int target)
+    /// <param name="target">The port that it leads to.</param>
+    /// <param name="others">Links to other servers: where this server's answers name the port of one of those, they name
+    /// the link's port instead. So a client that asks a Sentinel stays on links.</param>
+    public TcpProxy(int target, params IEnumerable<TcpProxy> others)
     {
         _target = target;
+        _ports = [.. others.Select(other => (Encoding.ASCII.GetBytes($"{other._target}"), Encoding.ASCII.GetBytes($"{other.Port}")))];
+        Assert.All(_ports, pair => Assert.Equal(pair.Theirs.Length, pair.Ours.Length));
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -27,9 +34,12 @@ internal sealed class TcpProxy : IAsyncDisposable
         Refuses,
         Stalls,
         Swallows,
+        Crawls,
     }
 
-    public string Address => $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    public string Address => $"127.0.0.1:{Port}";
 
     /// <summary>Ends all connections and every new one.</summary>
     public void Cut()
@@ -47,6 +57,9 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>Connections stay open for both ends, and what is sent is gone: what a router that forgot them does. Those
     /// of now stay so; only new ones work after <see cref="Restore"/>.</summary>
     public void HalfOpen() => _mode = Mode.Swallows;
+
+    /// <summary>All comes through, each piece a fifth of a second late.</summary>
+    public void Slow() => _mode = Mode.Crawls;
 
     public void Restore() => _mode = Mode.Passes;
 
@@ -111,9 +124,11 @@ internal sealed class TcpProxy : IAsyncDisposable
                 {
                     await Task.Delay(5, _over.Token);
                 }
+                await Task.Delay(_mode == Mode.Crawls ? TimeSpan.FromSeconds(0.2) : TimeSpan.Zero, _over.Token);
                 isDead |= _mode == Mode.Swallows;
                 if (!isDead)
                 {
+                    Rename(bytes.AsSpan(0, count));
                     await to.GetStream().WriteAsync(bytes.AsMemory(0, count), _over.Token);
                 }
             }
@@ -122,6 +137,17 @@ internal sealed class TcpProxy : IAsyncDisposable
             or InvalidOperationException)
         {
             // One end is gone, or the test is over; the other end goes with it.
+        }
+    }
+
+    private void Rename(Span<byte> sent)
+    {
+        foreach (var (theirs, ours) in _ports)
+        {
+            for (var at = sent.IndexOf(theirs); at >= 0; at = sent.IndexOf(theirs))
+            {
+                ours.CopyTo(sent[at..]);
+            }
         }
     }
 }

@@ -13,9 +13,14 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private static readonly string Programs = FindPrograms();
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("rescind-postgres-").FullName;
+    private string _folder = "";
     private Process? _process;
     private int _databases;
+
+    /// <summary>A folder to make its own in; null: that of the machine for such things.</summary>
+    public string? Disk { get; init; }
+
+    public bool HasEnded => _process is { HasExited: true };
 
     public int Port { get; } = RedisServer.FreePort();
 
@@ -23,6 +28,9 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        _folder = Disk is null
+            ? Directory.CreateTempSubdirectory("rescind-postgres-").FullName
+            : Directory.CreateDirectory(Path.Combine(Disk, "postgres")).FullName;
         var password = Path.Combine(_folder, "password");
         await File.WriteAllTextAsync(password, Password);
         if (Environment.UserName == "root")
@@ -56,32 +64,50 @@ public sealed class PostgresServer : IAsyncLifetime
     /// <summary>Starts the server on the same port, with the files that it left.</summary>
     public async Task StartProcessAsync()
     {
+        Launch();
+        await Eventually.TrueAsync(async () =>
+        {
+            Assert.False(HasEnded, "postgres ended at its start.");
+            return await AnswersAsync();
+        }, "PostgreSQL answers");
+    }
+
+    /// <summary>The same, and does not wait.</summary>
+    public void Launch()
+    {
         string[] settings =
         [
             "-D", Files, "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "fsync=off", "-c", "log_min_messages=fatal",
         ];
         _process = Start(AsUser("postgres", settings));
-        await Eventually.TrueAsync(async () =>
+    }
+
+    public async Task<bool> AnswersAsync()
+    {
+        try
         {
-            Assert.False(_process.HasExited, "postgres ended at its start.");
-            try
-            {
-                await ExecuteAsync(User, "SELECT 1");
-                return true;
-            }
-            catch (NpgsqlException)
-            {
-                // It does not listen yet, or is recovering.
-                return false;
-            }
-        }, "PostgreSQL answers");
+            await ExecuteAsync(User, "SELECT 1");
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            // It does not listen yet, or is recovering.
+            return false;
+        }
     }
 
     /// <summary>Ends it at once, with all its connections.</summary>
     public async Task StopAsync()
     {
         await RunAsync("kill", "-INT", $"{_process!.Id}");
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>kill -9; the processes of its connections notice and end.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
         await _process.WaitForExitAsync();
     }
 
