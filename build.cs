@@ -7,7 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
-string[] debianPackages = ["apache2-utils", "curl", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
+string[] debianPackages = ["apache2-utils", "curl", "faketime", "nginx", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
 var testLimit = TimeSpan.FromMinutes(14);
 Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
 
@@ -23,6 +23,7 @@ return args switch
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
+    ["soak", "chaos"] => Soak("*ChaosTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
 };
 
@@ -40,6 +41,7 @@ int Usage()
         dotnet run build.cs soak fuzz     everything that parses, 50 times as many hostile inputs as in a test run
         dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
+        dotnet run build.cs soak chaos    10 minutes of faults on real processes, the history read against the promises
         """);
     return 2;
 }

@@ -1,0 +1,39 @@
+using Rescind.EndToEnd.Fleet;
+using Rescind.Tests.Redis;
+
+namespace Rescind.EndToEnd.Chaos;
+
+/// <summary>The certificate of Redis runs out while nodes are at work.</summary>
+public sealed class CertificateTests
+{
+    [Fact]
+    public async Task With_an_expired_certificate_of_Redis_a_node_knows_nothing_new_and_says_why()
+    {
+        await using var redis = await RedisOverTls.StartAsync();
+        await using var node = FleetNode.Of(
+            redis.Url, "node-0", ("SERedis_IssuerCertPath", redis.AuthorityFile), ("BLACKLIST_WHEN_UNKNOWN", "refuse"));
+        await node.StartAsync();
+        var (token, id) = FleetNode.NewToken();
+        var (other, _) = FleetNode.NewToken();
+        await Eventually.TrueAsync(async () => await node.CheckAsync(other) == 200, "the node is fresh");
+        await node.RevokeAsync(id);
+
+        await redis.ExpireAsync();
+        await Eventually.TrueAsync(async () => await node.CheckAsync(other) == 503, "the node says that it cannot know");
+        Assert.Equal(401, await node.CheckAsync(token));
+        await Eventually.TrueAsync(async () =>
+        {
+            using var asked = await node.Server.Client.GetAsync("/health/ready"); // what has changed, it writes down then
+            return node.Server.Output.Contains("certificate of Redis has expired", StringComparison.Ordinal);
+        }, "it says why");
+
+        // Started again it still does not connect: a new connection is no more lenient than an old one.
+        await node.Server.KillAsync();
+        await node.Server.StartAsync();
+        Assert.Equal((401, 503), (await node.CheckAsync(token), await node.CheckAsync(other)));
+
+        await redis.RenewAsync();
+        await Eventually.TrueAsync(async () => await node.CheckAsync(other) == 200, "the node is fresh again");
+        Assert.Equal(401, await node.CheckAsync(token));
+    }
+}
