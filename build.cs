@@ -4,6 +4,7 @@
 // tests; `dotnet run build.cs soak <what>` runs what takes longer. The last line of a test run is "N passed, N failed".
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
@@ -22,6 +23,7 @@ return args switch
     ["soak", "mistakes"] => FindMistakes(),
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
+    ["soak", "model"] => SearchModels(),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     ["soak", "chaos"] => Soak("*ChaosTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
@@ -40,6 +42,7 @@ int Usage()
         dotnet run build.cs soak mistakes     plants each tempting mistake in a copy, and has the simulation find it
         dotnet run build.cs soak fuzz     everything that parses, 50 times as many hostile inputs as in a test run
         dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
+        dotnet run build.cs soak model        spin searches the models of the protocol, and each with one mistake
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         dotnet run build.cs soak chaos    10 minutes of faults on real processes, the history read against the promises
         """);
@@ -48,7 +51,7 @@ int Usage()
 
 int Test(string? name)
 {
-    if (!InstallPackages() || !Build())
+    if (!InstallPackages(debianPackages) || !Build())
     {
         return 1;
     }
@@ -106,9 +109,54 @@ int FindMistakes()
     return notFound == 0 ? 0 : 1;
 }
 
+// variants.txt: a model, what it is compiled with, and whether spin must find a counterexample ("fails") or none ("holds").
+int SearchModels()
+{
+    if (!InstallPackages(["gcc", "libc6-dev", "spin"]))
+    {
+        return 1;
+    }
+    Console.WriteLine("| model | variant | states | depth | seconds | verdict |\n|---|---|---|---|---|---|");
+    var wrong = 0;
+    foreach (var line in File.ReadLines("test/Rescind.Model/variants.txt").Where(line => line.Length != 0))
+    {
+        wrong += SearchModel(line.Split(' ')) ? 0 : 1;
+    }
+    return wrong == 0 ? 0 : 1;
+}
+
+// The right model is searched depth first, with little memory; a variant breadth first: its counterexample is a shortest.
+bool SearchModel(string[] words)
+{
+    var (model, mustHold, defines) = (words[0], words[1] == "holds", words[2..]);
+    var folder = Directory.CreateTempSubdirectory("rescind-model-").FullName;
+    var source = Path.GetFullPath($"test/Rescind.Model/{model}.pml");
+    var watch = Stopwatch.StartNew();
+    var how = mustHold ? "-DCOLLAPSE" : "-DBFS";
+    var script = $"spin -a {string.Join(' ', defines)} {source} && gcc -O2 -DSAFETY -DMEMLIM=4000 {how} -o pan pan.c"
+        + " && ./pan -m2000000 > found";
+    var isSearched = Run("sh", ["-c", $"cd {folder} && {script}"], []) == 0;
+    var text = isSearched ? File.ReadAllText(Path.Combine(folder, "found")) : "";
+    Directory.Delete(folder, recursive: true);
+    var isWhole = !text.Contains("max search depth too small", StringComparison.Ordinal)
+        && !text.Contains("Search not completed", StringComparison.Ordinal);
+    var verdict = Number("errors: ") switch
+    {
+        "0" when isWhole => "holds",
+        "1" when text.Contains("assertion violated", StringComparison.Ordinal) => "fails",
+        _ => "not complete",
+    };
+    var isRight = verdict == (mustHold ? "holds" : "fails");
+    Console.WriteLine($"| {model} | {string.Join(' ', defines).Replace("-D", "")} | {Number(@"(?=\d+ states, stored)")} "
+        + $"| {Number("depth reached ")} | {watch.Elapsed.TotalSeconds:0} | {verdict}{(isRight ? "" : ": WRONG")} |");
+    return isRight;
+
+    string Number(string before) => Regex.Match(text, $@"{before}(\d+)").Groups[1].Value;
+}
+
 int Soak(string filter, (string Name, string Value) setting, string project = "Rescind.EndToEnd")
 {
-    if (!InstallPackages() || !Build())
+    if (!InstallPackages(debianPackages) || !Build())
     {
         return 1;
     }
@@ -172,9 +220,9 @@ string[]? Filter(string project, string? name)
     int Sum(string name) => assemblies.Sum(assembly => (int?)assembly.Attribute(name) ?? 0);
 }
 
-bool InstallPackages()
+bool InstallPackages(string[] packages)
 {
-    var missing = debianPackages.Where(package => Run("dpkg", ["-s", package], [], quiet: true) != 0).ToArray();
+    var missing = packages.Where(package => Run("dpkg", ["-s", package], [], quiet: true) != 0).ToArray();
     if (missing.Length == 0)
     {
         return true;
