@@ -14,7 +14,7 @@ local function run_id()
   local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
   local run = type(server) == 'string' and string.match(server, 'run_id:(%x+)')
   local replicated = type(replication) == 'string' and string.match(replication, 'master_replid:(%x+)')
-  return run and run .. (replicated or '') or '', replication
+  return run and run .. ':' .. (replicated or '') or '', replication
 end
 
 -- The id of the newest entry; 0-0 for an empty stream.
