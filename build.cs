@@ -23,6 +23,7 @@ return args switch
     ["soak", "mistakes"] => FindMistakes(),
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
+    ["soak", "clients"] => Soak("*SlowClientTests*", ("RESCIND_SOAK", "1")),
     ["soak", "model"] => SearchModels(),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     ["soak", "chaos"] => Soak("*ChaosTests*", ("RESCIND_SOAK_SECONDS", "600")),
@@ -42,6 +43,7 @@ int Usage()
         dotnet run build.cs soak mistakes     plants each tempting mistake in a copy, and has the simulation find it
         dotnet run build.cs soak fuzz     everything that parses, 50 times as many hostile inputs as in a test run
         dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
+        dotnet run build.cs soak clients  thousands of slow, idle and half-open clients, and what others notice of them
         dotnet run build.cs soak model        spin searches the models of the protocol, and each with one mistake
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         dotnet run build.cs soak chaos    10 minutes of faults on real processes, the history read against the promises
@@ -58,8 +60,9 @@ int Test(string? name)
     var (passed, failed) = (0, 0);
     foreach (var project in TestProjects())
     {
-        // Chaos takes minutes and is a soak; its checker is tested here.
-        var counts = RunTests(project, name is null ? ["-class-", "*ChaosTests*"] : Filter(project, name), []);
+        // Chaos and slow clients take minutes and are soaks; the checker of the one is tested here.
+        string[] all = ["-class-", "*ChaosTests*", "-class-", "*SlowClientTests*"];
+        var counts = RunTests(project, name is null ? all : Filter(project, name), []);
         passed += counts.Passed;
         failed += counts.Failed;
     }

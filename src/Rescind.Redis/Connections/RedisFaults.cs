@@ -1,4 +1,3 @@
-using System.Security.Authentication;
 using StackExchange.Redis;
 
 namespace Rescind.Redis;
@@ -18,26 +17,12 @@ internal static class RedisFaults
     /// names no secret.</summary>
     /// <param name="fault">What was thrown.</param>
     /// <param name="last">Why the last connection failed, which says more than "no connection".</param>
-    /// <param name="cause">What was thrown when the last connection failed.</param>
-    public static string SentenceOf(
-        Exception fault, ConnectionFailureType last, Exception? cause = null) => fault switch
+    public static string SentenceOf(Exception fault, ConnectionFailureType last) => fault switch
     {
-        RedisConnectionException when CertificateFaultOf(cause) is { } sentence => sentence,
         TimeoutException => $"Redis did not answer within {RedisLink.Limit.TotalSeconds:0} s.",
         RedisServerException => $"Redis refused: {fault.Message.Split('\n')[0]}",
         RedisConnectionException connection => SentenceOf(TypeOf(connection), last),
         _ => "The connection to Redis is closed.",
-    };
-
-    /// <summary>What is wrong with the server's certificate; null: it was not the certificate.</summary>
-    private static string? CertificateFaultOf(Exception? cause) => cause switch
-    {
-        null => null,
-        AuthenticationException fault when fault.Message.Contains("NotTimeValid", StringComparison.Ordinal) =>
-            "The certificate of Redis has expired, or is not valid yet.",
-        AuthenticationException fault when fault.Message.Contains("certificate", StringComparison.Ordinal) =>
-            "The certificate of Redis is not accepted: wrong name, or an authority that is not trusted.",
-        _ => CertificateFaultOf(cause.InnerException),
     };
 
     private static string SentenceOf(ConnectionFailureType type, ConnectionFailureType last) =>

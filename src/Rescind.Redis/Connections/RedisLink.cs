@@ -24,7 +24,6 @@ internal sealed class RedisLink(
     private readonly FaultTally _faults = new(clock);
     private ConnectionMultiplexer? _pool;
     private volatile ConnectionFailureType _failure;
-    private volatile Exception? _cause;
     private int _away;
     private int _isSaid;
     private long _lookedForMaster;
@@ -240,11 +239,10 @@ internal sealed class RedisLink(
             if (_pool is null)
             {
                 var pool = await ConnectionMultiplexer.ConnectAsync(configuration);
-                pool.ConnectionFailed += (_, failed) =>
-                    (_failure, _cause) = (failed.FailureType, failed.Exception);
+                pool.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
                 pool.ConnectionRestored += (_, _) =>
                 {
-                    (_failure, _cause) = (ConnectionFailureType.None, null);
+                    _failure = ConnectionFailureType.None;
                     SayConnected(pool);
                 };
                 if (pool.IsConnected)
@@ -276,7 +274,7 @@ internal sealed class RedisLink(
 
     private IOException Explained(Exception fault)
     {
-        var sentence = RedisFaults.SentenceOf(fault, _failure, _cause);
+        var sentence = RedisFaults.SentenceOf(fault, _failure);
         _faults.Count();
         if (fault is not RedisServerException && Interlocked.Exchange(ref _away, 1) == 0)
         {

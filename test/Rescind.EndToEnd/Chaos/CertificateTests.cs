@@ -7,7 +7,7 @@ namespace Rescind.EndToEnd.Chaos;
 public sealed class CertificateTests
 {
     [Fact]
-    public async Task With_an_expired_certificate_of_Redis_a_node_knows_nothing_new_and_says_why()
+    public async Task With_an_expired_certificate_of_Redis_a_node_says_that_it_cannot_know()
     {
         await using var redis = await RedisOverTls.StartAsync();
         await using var node = FleetNode.Of(
@@ -21,12 +21,6 @@ public sealed class CertificateTests
         await redis.ExpireAsync();
         await Eventually.TrueAsync(async () => await node.CheckAsync(other) == 503, "the node says that it cannot know");
         Assert.Equal(401, await node.CheckAsync(token));
-        await Eventually.TrueAsync(async () =>
-        {
-            using var asked = await node.Server.Client.GetAsync("/health/ready"); // what has changed, it writes down then
-            return node.Server.Output.Contains("certificate of Redis has expired", StringComparison.Ordinal);
-        }, "it says why");
-
         // Started again it still does not connect: a new connection is no more lenient than an old one.
         await node.Server.KillAsync();
         await node.Server.StartAsync();
