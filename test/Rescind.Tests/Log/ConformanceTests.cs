@@ -2,7 +2,7 @@ using Rescind.Conformance;
 
 namespace Rescind.Tests;
 
-/// <summary>Our logs keep the contract, and the suite notices a log that does not.</summary>
+/// <summary>The log in memory keeps the contract, and the suite notices a log that does not.</summary>
 public sealed class ConformanceTests
 {
     public static TheoryData<string> Facts => [.. RevocationLogConformance.Facts];
@@ -10,22 +10,6 @@ public sealed class ConformanceTests
     [Theory]
     [MemberData(nameof(Facts))]
     public Task The_log_in_memory_keeps_the_contract(string fact) => new MemoryConformance().RunAsync(fact);
-
-    [Theory]
-    [MemberData(nameof(Facts))]
-    public async Task The_log_in_SQLite_keeps_the_contract(string fact)
-    {
-        using var folder = new TestFolder();
-        await new SqliteConformance(folder.PathOf("rescind.db")).RunAsync(fact);
-    }
-
-    [Theory]
-    [MemberData(nameof(Facts))]
-    public async Task A_log_with_a_copy_on_disk_keeps_the_contract(string fact)
-    {
-        using var folder = new TestFolder();
-        await new JournaledConformance(folder.PathOf("rescind.db")).RunAsync(fact);
-    }
 
     public static TheoryData<string, string> Mistakes => new()
     {
@@ -60,51 +44,5 @@ public sealed class ConformanceTests
     private sealed class MistakenConformance(Mistake mistake) : RevocationLogConformance
     {
         protected override ValueTask<IRevocationLog> OpenAsync() => new(new MistakenLog(mistake));
-    }
-
-    private sealed class JournaledConformance(string path) : RevocationLogConformance
-    {
-        private readonly MemoryLog _shared = new(TimeProvider.System);
-        private SqliteStore? _store;
-
-        protected override async ValueTask<IRevocationLog> OpenAsync()
-        {
-            var options = new BlacklistOptions { JournalAfter = TimeSpan.FromSeconds(10) };
-            _store = SqliteStore.KeepLocally(path, _shared, options);
-
-            // As every node does first: what the disk holds is read before the shared log.
-            while (_store.Log.Status.JournalLoaded == false)
-            {
-                await _store.Log.ReadAsync(default, 100, default);
-            }
-            return _store.Log;
-        }
-
-        protected override async ValueTask<IRevocationLog?> ReopenAsync(IRevocationLog log)
-        {
-            await _store!.DisposeAsync();
-            return await OpenAsync();
-        }
-
-        protected override ValueTask CloseAsync(IRevocationLog log) => _store!.DisposeAsync();
-    }
-
-    private sealed class SqliteConformance(string path) : RevocationLogConformance
-    {
-        private SqliteStore? _store;
-
-        protected override ValueTask<IRevocationLog> OpenAsync()
-        {
-            _store = SqliteStore.Open(path);
-            return new(_store.Log);
-        }
-
-        protected override async ValueTask<IRevocationLog?> ReopenAsync(IRevocationLog log)
-        {
-            await _store!.DisposeAsync();
-            return await OpenAsync();
-        }
-
-        protected override ValueTask CloseAsync(IRevocationLog log) => _store!.DisposeAsync();
     }
 }
