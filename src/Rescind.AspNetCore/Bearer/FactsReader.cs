@@ -61,8 +61,7 @@ internal static class FactsReader
     private static string IdentityOf(JsonWebToken token)
     {
         var encoded = token.EncodedToken.AsSpan();
-        var dot = encoded.LastIndexOf('.');
-        return TokenFacts.IdentityOf(dot < 0 ? encoded : encoded[..dot]);
+        return TokenFacts.IdentityOf(encoded[..encoded.LastIndexOf('.')]);
     }
 
     private static string? Text(JsonWebToken token, string claim)

@@ -61,7 +61,7 @@ internal sealed class GuardCheck(
         {
             var method = scheme.HandlerType.GetMethod(
                 name, BindingFlags.Instance | BindingFlags.NonPublic, Type.EmptyTypes);
-            if (method?.DeclaringType?.IsSubclassOf(typeof(JwtBearerHandler)) == true)
+            if (method!.DeclaringType!.IsSubclassOf(typeof(JwtBearerHandler)))
             {
                 throw new InvalidOperationException(
                     $"Token blacklist, bearer scheme \"{scheme.Name}\": its handler "

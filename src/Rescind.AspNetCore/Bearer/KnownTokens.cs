@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Rescind.AspNetCore;
 
@@ -33,8 +34,7 @@ internal sealed class KnownTokens
     {
         if (TokenRefusal.Of(context) != TokenRefusal.Unknown)
         {
-            var metrics = (GuardMetrics?)context.RequestServices.GetService(typeof(GuardMetrics));
-            metrics?.Decided(GuardMetrics.UnknownRefused);
+            context.RequestServices.GetRequiredService<GuardMetrics>().Decided(GuardMetrics.UnknownRefused);
         }
         TokenRefusal.Note(context, TokenRefusal.Unknown);
         TokenRefusal.AnswerUnknown(context.Response);

@@ -59,6 +59,6 @@ internal sealed class RecordKeeper(IRevocationRecords records, ILogger logger)
             RuleKind.Key => token.KeyId,
             _ => token.Issuer,
         };
-        return Revocation.Of(id.Kind, token.Issuer, value ?? "") with { Id = id, Reason = "not_recorded" };
+        return Revocation.Of(id.Kind, token.Issuer, value!) with { Id = id, Reason = "not_recorded" };
     }
 }

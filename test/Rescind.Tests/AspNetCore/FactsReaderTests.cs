@@ -64,6 +64,8 @@ public sealed class FactsReaderTests
     [InlineData("""{"uti":[1, "a"]}""", """[1, "a"]""")]
     [InlineData("""{"uti":{"a": 1}}""", """{"a": 1}""")]
     [InlineData("""{"uti":true}""", "true")]
+    [InlineData("""{"uti":false}""", "false")]
+    [InlineData("""{"uti":5000000000}""", "5000000000")]
     [InlineData("""{"jti":"a","jti":"b"}""", "b")]
     [InlineData("""{"jti":"2026-01-01T00:00:00Z"}""", "2026-01-01T00:00:00Z")]
     [InlineData("""{"jti":"\u00fc\u4e2d \ud83d\ude00"}""", "\u00fc\u4e2d \ud83d\ude00")]
@@ -134,6 +136,9 @@ public sealed class FactsReaderTests
     [InlineData("\"1700000000\"", 1_700_000_000L)]
     [InlineData("-1", 0L)]
     [InlineData("1e300", 253_402_300_799L)]
+    [InlineData("5000000000", 5_000_000_000L)]
+    [InlineData("\"1e400\"", 0L)]
+    [InlineData("1e400", 0L)]
     [InlineData("\"yesterday\"", 0L)]
     [InlineData("[1]", 0L)]
     [InlineData("true", 0L)]
@@ -147,6 +152,16 @@ public sealed class FactsReaderTests
     [Fact]
     public void A_token_with_something_behind_its_payload_has_an_identity() =>
         Assert.Equal("1e3", Read("""{"uti":1e3}}""").TokenId);
+
+    [Fact]
+    public void Claims_that_are_null_are_absent()
+    {
+        var facts = Read("""{"iss":null,"auth_time":null,"client_id":null,"azp":null,"sub":null}""");
+        Assert.Equal("", facts.Issuer);
+        Assert.Null(facts.AuthenticatedAt);
+        Assert.Null(facts.Client);
+        Assert.Null(facts.Subject);
+    }
 
     [Fact]
     public void Plain_token_is_read_without_allocation()

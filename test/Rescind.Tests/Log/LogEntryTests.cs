@@ -95,8 +95,28 @@ public sealed class LogEntryTests
             return RevocationId.TryParse(id.ToString(), out var back) && back == id && id.ToString().Length == 41;
         });
         var text = new RevocationId(RuleKind.Token, Key, 1).ToString();
-        string?[] wrong = [null, "", text[1..], text + "0", "x" + text[1..], "-" + text[1..], text[..40] + "g", text[..40] + " ", text[..40] + "\0"];
+        string?[] wrong = [null, "", text[1..], text + "0", "x" + text[1..], "-" + text[1..], text[..40] + "g", text[..40] + " ", text[..40] + "\0",
+            text[..9] + "g" + text[10..]];
         Assert.All(wrong, one => Assert.False(RevocationId.TryParse(one, out _)));
+        Assert.Equal("", default(RevocationId).ToString());
+        Assert.Equal("", new RevocationId((RuleKind)7, Key, 1).ToString());
+    }
+
+    [Fact]
+    public void A_cutoff_beyond_the_calendar_is_not_read_and_the_largest_means_whenever()
+    {
+        var entry = new LogEntry
+        {
+            Id = new RevocationId(RuleKind.Key, Key, 1), IssuedBefore = DateTimeOffset.MaxValue, Issuer = "i", Value = "k",
+        };
+        Assert.Equal(long.MaxValue, entry.Cutoff);
+        Assert.True(LogEntry.TryRead(Bytes(entry), out var back));
+        Assert.Equal(DateTimeOffset.MaxValue, back.IssuedBefore);
+        var (first, last) = (DateTimeOffset.MinValue.ToUnixTimeSeconds(), DateTimeOffset.MaxValue.ToUnixTimeSeconds());
+        Assert.All([first, last], cutoff => Assert.True(LogEntry.TryRead(Bytes(entry with { Cutoff = cutoff }), out _)));
+        Assert.All(
+            [long.MinValue, first - 1, last + 1, long.MaxValue - 1],
+            cutoff => Assert.False(LogEntry.TryRead(Bytes(entry with { Cutoff = cutoff }), out _)));
     }
 
     private static Gen<LogEntry> Entries => Gen.Select(
