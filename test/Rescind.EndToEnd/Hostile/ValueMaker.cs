@@ -21,7 +21,7 @@ internal sealed class ValueMaker(JsonElement schemas, Random random, Known known
     [
         "", " ", "\\u0000", "a\\u0000b", "\\ud800", "\\udc00\\ud800", "\\ufffe", "\\uffff", "\\u202e", "\\u0085", "\\r\\nX: y", "\u00e4\u4e2d\U0001F600",
         "I\u0307\u0131\u00df@\u00df.example", "=1+1", "' OR 1=1 --", "%", "_", "\\\\", "../../etc/passwd", "{{7*7}}", "2026-02-30T00:00:00Z",
-        "0000-00-00", "-1", "1e999", "null", "eyJ...", "eyJhbGciOiJub25lIn0.e30.", "a@b", "@", "a@b..example", "__proto__", "0_", "9_\\u0000",
+        "0000-00-00", "-1", "1e999", "null", "eyJ...", "eyJ0eXAiOiJKV1QifQ.e30.", "a@b", "@", "a@b..example", "__proto__", "0_", "9_\\u0000",
         "MCAwIAA=", "MCAwIAA", "9223372036854775807", "18446744073709551616",
     ];
 
