@@ -60,8 +60,9 @@ int Test(string? name)
     var (passed, failed) = (0, 0);
     foreach (var project in TestProjects())
     {
-        // Chaos and slow clients take minutes and are soaks; the checker of the one is tested here.
-        string[] all = ["-class-", "*ChaosTests*", "-class-", "*SlowClientTests*"];
+        // These are soaks: they take minutes, or draw what nobody has tried before.
+        string[] soaks = ["*ChaosTests*", "*SlowClientTests*", "*GeneratedRequestTests*", "*FuzzTests*"];
+        string[] all = [.. soaks.SelectMany(name => new[] { "-class-", name })];
         var counts = RunTests(project, name is null ? all : Filter(project, name), []);
         passed += counts.Passed;
         failed += counts.Failed;

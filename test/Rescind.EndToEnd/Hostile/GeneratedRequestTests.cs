@@ -60,7 +60,7 @@ public sealed class GeneratedRequestTests(PostgresServer postgres, ITestOutputHe
             + $"{server.WorkingSet >> 20} MiB, {_answered.Count} of {maker.Calls} calls answered well; by status: "
             + string.Join(", ", _statuses.OrderBy(one => one.Key).Select(one => $"{one.Key}: {one.Value:n0}")));
         Assert.True(_wrong.IsEmpty, $"RESCIND_SEED={Seed}\n{string.Join('\n', _wrong)}\n{Faults(server.Output)}");
-        Assert.True(_answered.Count > maker.Calls * 0.8, $"Only {string.Join(", ", _answered.Keys.Order())} were answered well.");
+        Assert.True(_answered.Count > maker.Calls * 0.75, $"Only {string.Join(", ", _answered.Keys.Order())} were answered well.");
         Assert.InRange(server.WorkingSet >> 20, 0, 1024);
     }
 

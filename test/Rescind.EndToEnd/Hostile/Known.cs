@@ -11,7 +11,7 @@ internal sealed partial class Known(params string[] never)
 
     private readonly Lock _gate = new();
     private readonly List<string> _tokens = ["eyJhbGciOiJub25lIn0.e30."];
-    private readonly List<string> _values = [MobileApp.Password, "an id that nobody has"];
+    private readonly List<string> _values = ["an id that nobody has"];
 
     /// <summary>Remembers the ids, cursors, tokens and addresses in an answer.</summary>
     public void Learn(string answer)
@@ -34,7 +34,7 @@ internal sealed partial class Known(params string[] never)
             var list = value.StartsWith("eyJ", StringComparison.Ordinal) ? _tokens : _values;
             if (list.Count == Most)
             {
-                list.RemoveAt(2);
+                list.RemoveAt(1);
             }
             list.Add(value);
         }

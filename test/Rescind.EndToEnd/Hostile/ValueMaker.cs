@@ -93,8 +93,13 @@ internal sealed class ValueMaker(JsonElement schemas, Random random, Known known
     private string Text(int oddity, string field = "") => random.Next(100) < oddity
         ? $"\"{OddText()}\""
         : field == "password_hash" ? "\"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW\""
-        : JsonSerializer.Serialize(
-            field.EndsWith("token", StringComparison.Ordinal) && random.Next(3) > 0 ? known.AnyToken(random) : random.Next(3) == 0 ? Words[random.Next(Words.Length)] : known.Any(random), Plain);
+        : JsonSerializer.Serialize(Known(field), Plain);
+
+    /// <summary>A secret only where one is asked for: the server writes down whatever it is told as an id.</summary>
+    private string Known(string field) => random.Next(3) == 0 ? Words[random.Next(Words.Length)]
+        : field.EndsWith("token", StringComparison.Ordinal) ? known.AnyToken(random)
+        : field.EndsWith("password", StringComparison.Ordinal) ? MobileApp.Password
+        : known.Any(random);
 
     private string OddText() => random.Next(12) switch
     {
