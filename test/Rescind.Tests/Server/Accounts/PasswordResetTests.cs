@@ -76,7 +76,8 @@ public abstract partial class PasswordResetTests
         (await server.PostAsync("/api/auth/verify-reset-token", new { token })).IsRefusal(400, "validation_failed");
         (await server.PostAsync("/api/auth/reset-password", new { token, new_password = NewPassword }))
             .IsRefusal(400, "validation_failed");
-        Assert.Equal(3, mail.Messages().Count);
+        // A mail whose acknowledgement came too late is sent again.
+        Assert.Equal(3, mail.Messages().Select(TokenOf).Distinct(StringComparer.Ordinal).Count());
     }
 
     [Fact]
