@@ -33,7 +33,7 @@ internal sealed class RequestMaker
     private static readonly string[] UnknownPaths =
     [
         "/api", "/api/auth", "/api/auth/", "/api/auth/admin/none", "/api/auth/login/more", "/.env", "/api/auth/%2e%2e/admin/audit",
-        "//api//auth//login", "/api/auth/login%00", "/api/auth/login%20", "/API/AUTH/SESSIONS", "/api/auth/sessions/%F0%9F%98%80",
+        "/api//auth//login", "/api/auth/login%00", "/api/auth/login%20", "/API/AUTH/SESSIONS", "/api/auth/sessions/%F0%9F%98%80",
         "/api/auth/sessions/%ff%fe", "/api/auth/admin/users/%2F..%2F", "/api/auth/sessions/a%0d%0ab", "/favicon.ico", "/%", "/%zz",
     ];
 
