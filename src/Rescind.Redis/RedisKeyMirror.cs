@@ -159,19 +159,33 @@ public sealed class RedisKeyMirror : IAsyncDisposable
         var names = await _link.ScanAsync($"{Escaped(_before)}*{Escaped(_after)}", cancel);
         foreach (var name in names)
         {
-            var value = await _link.CallAsync(
-                database => database.StringGetWithExpiryAsync(name, CommandFlags.DemandMaster), cancel);
+            var found = await _link.CallAsync(database => FindAsync(database, name), cancel);
             var id = ((string)name!)[_before.Length..^_after.Length];
-            if (!value.Value.IsNull && id.Length != 0)
+            if (found is { } key && id.Length != 0)
             {
-                yield return new Key(
-                    id, value.Expiry is { } left ? _link.Now + left : null, value.Value == Own);
+                yield return new Key(id, key.Left is { } left ? _link.Now + left : null, key.IsOwn);
             }
         }
     }
 
     /// <summary>Closes the connections.</summary>
     public ValueTask DisposeAsync() => _link.DisposeAsync();
+
+    /// <summary>A key as it stands; null when it is gone. The older service asks whether there is one and not
+    /// what it holds, so one that holds no text counts like any other.</summary>
+    private static async Task<(TimeSpan? Left, bool IsOwn)?> FindAsync(IDatabase database, RedisKey name)
+    {
+        try
+        {
+            var found = await database.StringGetWithExpiryAsync(name, CommandFlags.DemandMaster);
+            return found.Value.IsNull ? null : (found.Expiry, found.Value == Own);
+        }
+        catch (RedisServerException fault) when (
+            fault.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
+        {
+            return (await database.KeyTimeToLiveAsync(name, CommandFlags.DemandMaster), false);
+        }
+    }
 
     private string KeyOf(string tokenId) => _before + tokenId + _after;
 

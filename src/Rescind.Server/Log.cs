@@ -18,7 +18,7 @@ internal static partial class Log
     [LoggerMessage(4901, LogLevel.Debug, "The key mirror waits for Redis: {Fault}")]
     public static partial void MirrorWaits(ILogger logger, string fault);
 
-    [LoggerMessage(4902, LogLevel.Warning, "A key of the older service names no token: {Wrong}")]
+    [LoggerMessage(4902, LogLevel.Warning, "A key of the older service is not adopted: {Wrong}")]
     public static partial void MirrorRefuses(ILogger logger, string wrong);
 
     [LoggerMessage(4903, LogLevel.Information, "Adopted a revocation of the older service")]

@@ -57,6 +57,23 @@ internal sealed class KeyMirror(
     {
         await keys.RememberAsync(OfSession(one.Session), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
         await keys.RememberAsync(OfSubject(one.Subject), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
+
+        // A rule that another node mirrored a moment ago has not met this token there.
+        var facts = new TokenFacts
+        {
+            Issuer = settings.Issuer, TokenId = one.TokenId, Subject = one.Subject, Session = one.Session,
+            IssuedAt = one.IssuedAt, ExpiresAt = one.ExpiresAt,
+        };
+        var verdict = await blacklist.CheckAsync(facts, cancel);
+        if (verdict == Verdict.Unknown)
+        {
+            throw new IOException(
+                "The log cannot be read, so it is not known whether a new token is revoked.");
+        }
+        if (verdict == Verdict.Revoked)
+        {
+            await keys.WriteAsync(one.TokenId, one.ExpiresAt, cancel);
+        }
     }
 
     private async Task RecordAsync(Revocation revocation, CancellationToken cancel)
@@ -153,7 +170,16 @@ internal sealed class KeyMirror(
             Log.MirrorRefuses(logger, wrong);
             return;
         }
-        await blacklist.RevokeAsync(rule, cancel);
+        try
+        {
+            await blacklist.RevokeAsync(rule, cancel);
+        }
+        catch (InvalidOperationException fault)
+        {
+            // The blacklist takes no more, and says so in its health; the other keys have their turn.
+            Log.MirrorRefuses(logger, fault.Message);
+            return;
+        }
         Log.MirrorAdopted(logger);
     }
 
