@@ -84,9 +84,11 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
         {
             await heartbeats.LookAsync(cancel);
         }
-        catch (Exception fault) when (fault is IOException or OperationCanceledException)
+        catch (Exception fault) when (
+            fault is IOException or OperationCanceledException or FleetSettingsException)
         {
-            // The log is away or the wait is over; what is known stands, and the wait has its own end.
+            // The log is away, the wait is over, or the fleet has begun anew with other settings, of which
+            // the feed speaks; what is known stands, and the wait has its own end.
         }
     }
 }
