@@ -8,6 +8,7 @@ using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
+const string SimulationProgram = $"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation";
 string[] debianPackages = ["apache2-utils", "curl", "faketime", "nginx", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
 var testLimit = TimeSpan.FromMinutes(14);
 Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
@@ -19,7 +20,7 @@ return args switch
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
-    ["soak", "simulation"] => !Build() ? 1 : Simulate("lives", "200000", "1000000"),
+    ["soak", "simulation"] => !Build() ? 1 : Run(SimulationProgram, ["lives", "200000", "1000000"], [("RESCIND_SOAK", "1")]),
     ["soak", "mistakes"] => FindMistakes(),
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
@@ -58,6 +59,11 @@ int Test(string? name)
         return 1;
     }
     var (passed, failed) = (0, 0);
+
+    // The simulation waits for nothing but its cores: it takes those that the other tests leave idle.
+    var lives = name is null || "Simulation".Contains(name, StringComparison.OrdinalIgnoreCase)
+        ? Beside(SimulationProgram, "lives", "2000")
+        : null;
     foreach (var project in TestProjects())
     {
         // These are soaks: they take minutes, or draw what nobody has tried before.
@@ -67,17 +73,14 @@ int Test(string? name)
         passed += counts.Passed;
         failed += counts.Failed;
     }
-    if (name is null || "Simulation".Contains(name, StringComparison.OrdinalIgnoreCase))
+    if (lives is not null)
     {
-        var isKept = Simulate("lives", "2000") == 0;
+        var isKept = lives() == 0;
         (passed, failed) = (passed + (isKept ? 1 : 0), failed + (isKept ? 0 : 1));
     }
     Console.WriteLine($"{passed} passed, {failed} failed");
     return failed == 0 && passed > 0 ? 0 : 1;
 }
-
-int Simulate(params string[] words) =>
-    Run($"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation", words, []);
 
 // mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
 int FindMistakes()
@@ -239,6 +242,26 @@ bool InstallPackages(string[] packages)
     }
     Console.Error.WriteLine($"Tests need Debian packages. Run: sudo apt-get install {string.Join(' ', missing)}");
     return false;
+}
+
+// Runs at the lowest priority beside what this command does meanwhile. What is returned waits for its end, prints what
+// it said and gives its exit code.
+Func<int> Beside(string program, params string[] words)
+{
+    var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardOutput = true })!;
+    process.PriorityClass = ProcessPriorityClass.Idle;
+    var said = process.StandardOutput.ReadToEndAsync();
+    return () =>
+    {
+        if (!process.WaitForExit(testLimit))
+        {
+            Console.Error.WriteLine($"{program} took longer than {testLimit.TotalMinutes} minutes and was ended.");
+            process.Kill(entireProcessTree: true);
+        }
+        process.WaitForExit();
+        Console.Write(said.Result);
+        return process.ExitCode;
+    };
 }
 
 int Run(string program, string[] arguments, (string Name, string Value)[] settings, bool quiet = false)

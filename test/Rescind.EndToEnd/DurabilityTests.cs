@@ -75,7 +75,7 @@ public sealed class DurabilityTests(ITestOutputHelper output)
 
         await server.StartAsync();
         output.WriteLine($"{answered.Count} revocations and 8 log-ins answered before SIGTERM was done");
-        Assert.True(answered.Count > 100, $"Only {answered.Count} were answered.");
+        Assert.True(answered.Count > 32, $"Only {answered.Count} were answered.");
         await Parallel.ForEachAsync(answered, async (token, _) => Assert.Equal(401, await app.ProfileAsync(token)));
         var audited = await AuditedTokensAsync(app, admin.Access);
         Assert.Empty(answered.Select(token => new JsonWebToken(token).Id[..8]).Except(audited));

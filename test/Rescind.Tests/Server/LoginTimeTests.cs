@@ -11,16 +11,16 @@ public sealed class LoginTimeTests(ITestOutputHelper output)
 {
     private const int Rounds = 200;
 
-    /// <summary>Known and unknown accounts in turn, hashed with the iterations of production; the medians of such
-    /// pairs are compared, which a machine that stalls does not move.</summary>
+    /// <summary>Known and unknown accounts in turn, hashed with so many iterations that the hash outweighs
+    /// everything else by far; the medians of such pairs are compared, which a machine that stalls does not move.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_known_and_an_unknown_account_take_the_same_time(bool areImported)
     {
-        await using var server = new ServerUnderTest { Iterations = 100_000 };
+        await using var server = new ServerUnderTest { Iterations = 30_000 };
         await server.StartWithAsync();
-        await AddAccountsAsync(server, areImported ? BCrypt.Net.BCrypt.HashPassword("password", 8) : null);
+        await AddAccountsAsync(server, areImported ? BCrypt.Net.BCrypt.HashPassword("password", 7) : null);
         var (known, unknown) = (new List<double>(), new List<double>());
         for (var i = 0; i < Rounds; i++)
         {

@@ -79,6 +79,9 @@ public sealed class PostgresServer : IAsyncLifetime
         [
             "-D", Files, "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "fsync=off", "-c", "log_min_messages=fatal",
+
+            // Every server of a test run keeps its idle connections for five minutes.
+            "-c", "max_connections=500",
         ];
         _process = Start(AsUser("postgres", settings));
     }
