@@ -21,7 +21,8 @@ return args switch
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
     ["soak", "simulation"] => !Build() ? 1 : Run(SimulationProgram, ["lives", "200000", "1000000"], [("RESCIND_SOAK", "1")]),
-    ["soak", "mistakes"] => FindMistakes(),
+    ["soak", "mistakes"] => FindMistakes(""),
+    ["soak", "mistakes", var name] => FindMistakes(name),
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
     ["soak", "clients"] => Soak("*SlowClientTests*", ("RESCIND_SOAK", "1")),
@@ -41,7 +42,8 @@ int Usage()
         dotnet run build.cs soak fleet    100,000 revocations, refused by every process at the instant of the receipt
         dotnet run build.cs soak load     60 seconds at the machine's limit against the profile
         dotnet run build.cs soak simulation   200,000 lives of a simulated fleet
-        dotnet run build.cs soak mistakes     plants each tempting mistake in a copy, and has the simulation find it
+        dotnet run build.cs soak mistakes [<name>]   plants each tempting mistake in a copy, or those whose name holds
+                                          this, and has the simulation find it
         dotnet run build.cs soak fuzz     everything that parses, 50 times as many hostile inputs as in a test run
         dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
         dotnet run build.cs soak clients  thousands of slow, idle and half-open clients, and what others notice of them
@@ -83,11 +85,12 @@ int Test(string? name)
 }
 
 // mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
-int FindMistakes()
+int FindMistakes(string name)
 {
     var copy = Directory.CreateTempSubdirectory("rescind-mistakes-").FullName;
     var notFound = Run("git", ["clone", "-q", ".", copy], []);
-    foreach (var mistake in ("\n" + File.ReadAllText("test/Rescind.Simulation/mistakes.txt")).Split("\n== ")[1..])
+    var all = ("\n" + File.ReadAllText("test/Rescind.Simulation/mistakes.txt")).Split("\n== ")[1..];
+    foreach (var mistake in all.Where(one => one.Split('\n')[0].Contains(name, StringComparison.Ordinal)))
     {
         Run("git", ["-C", copy, "checkout", "-q", "."], []);
         foreach (var patch in mistake.Split("\n-- ")[1..])
