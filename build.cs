@@ -251,7 +251,10 @@ bool InstallPackages(string[] packages)
 // it said and gives its exit code.
 Func<int> Beside(string program, params string[] words)
 {
-    var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardOutput = true })!;
+    var process = Process.Start(new ProcessStartInfo(program, words)
+    {
+        RedirectStandardOutput = true, UseShellExecute = false,
+    })!;
     process.PriorityClass = ProcessPriorityClass.Idle;
     var said = process.StandardOutput.ReadToEndAsync();
     return () =>
