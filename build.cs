@@ -4,11 +4,13 @@
 // tests; `dotnet run build.cs soak <what>` runs what takes longer. The last line of a test run is "N passed, N failed".
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 const string Configuration = "Release";
 const string SimulationProgram = $"test/Rescind.Simulation/bin/{Configuration}/net10.0/Rescind.Simulation";
+const double LeastBranches = 95;
 string[] debianPackages = ["apache2-utils", "curl", "faketime", "nginx", "postgresql", "prometheus", "python3-aiosmtpd", "redis-server"];
 var testLimit = TimeSpan.FromMinutes(14);
 Directory.SetCurrentDirectory(Path.GetDirectoryName(ThisFile())!);
@@ -27,6 +29,7 @@ return args switch
     ["soak", "requests"] => Soak("*GeneratedRequest*", ("RESCIND_SOAK_REQUESTS", "200000")),
     ["soak", "clients"] => Soak("*SlowClientTests*", ("RESCIND_SOAK", "1")),
     ["soak", "model"] => SearchModels(),
+    ["soak", "mutants"] => Mutate(),
     ["soak", "outage"] => Soak("*OutageTests*", ("RESCIND_SOAK_SECONDS", "600")),
     ["soak", "chaos"] => Soak("*ChaosTests*", ("RESCIND_SOAK_SECONDS", "600")),
     _ => Usage(),
@@ -48,6 +51,7 @@ int Usage()
         dotnet run build.cs soak requests 200,000 requests drawn from the API description of a running server
         dotnet run build.cs soak clients  thousands of slow, idle and half-open clients, and what others notice of them
         dotnet run build.cs soak model        spin searches the models of the protocol, and each with one mistake
+        dotnet run build.cs soak mutants  changes each operator of the core, and has the tests notice it
         dotnet run build.cs soak outage   Redis killed, then frozen, for 10 minutes each, under load
         dotnet run build.cs soak chaos    10 minutes of faults on real processes, the history read against the promises
         """);
@@ -80,8 +84,75 @@ int Test(string? name)
         var isKept = lives() == 0;
         (passed, failed) = (passed + (isKept ? 1 : 0), failed + (isKept ? 0 : 1));
     }
+    if (name is null)
+    {
+        var isCovered = CoverBranches();
+        (passed, failed) = (passed + (isCovered ? 1 : 0), failed + (isCovered ? 0 : 1));
+    }
     Console.WriteLine($"{passed} passed, {failed} failed");
     return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+// Runs the tests of core and guard once more, instrumented: apart from the run that counts, because what is
+// instrumented allocates and is slower. Only the branches are judged here, not the tests.
+bool CoverBranches()
+{
+    const string folder = "artifacts/coverage";
+    if (Directory.Exists(folder))
+    {
+        Directory.Delete(folder, recursive: true);
+    }
+    Run("dotnet",
+        [
+            "test", "--project", "test/Rescind.Tests", "-c", Configuration, "--no-build",
+            "--results-directory", folder, "--coverlet", "--coverlet-output-format", "json",
+            "--coverlet-include", "[Rescind]*", "--coverlet-include", "[Rescind.AspNetCore]*",
+            "--filter-namespace", "Rescind.Tests", "--filter-namespace", "Rescind.Tests.AspNetCore",
+            "--filter-not-class", "*TidyTests", "--filter-not-class", "*TokenTableSizeTests",
+            "--filter-not-class", "*Sqlite*", "--filter-not-class", "*Fuzz*",
+        ],
+        [], quiet: true);
+    var report = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.json").FirstOrDefault() : null;
+    var taken = report is null ? [] : Branches(report).ToList();
+    (string Name, string Folder)[] rooms = [("core", "/src/Rescind/"), ("guard", "/src/Rescind.AspNetCore/Bearer/")];
+    var isCovered = true;
+    var figures = new List<string>();
+    foreach (var (name, room) in rooms)
+    {
+        var here = taken.Where(branch => branch.Place.Contains(room, StringComparison.Ordinal)).ToList();
+        var percent = 100.0 * here.Count(branch => branch.Hits > 0) / here.Count;
+        figures.Add($"{name} {percent:0.0} % of {here.Count}");
+        if (!(percent >= LeastBranches))
+        {
+            isCovered = false;
+            Console.WriteLine(string.Join('\n', here.Where(branch => branch.Hits == 0).Select(branch => branch.Place)));
+        }
+    }
+    Console.WriteLine($"Branches taken by tests: {string.Join(", ", figures)}");
+    return isCovered;
+}
+
+// coverlet's own form: module, file, class, method, then its branches.
+IEnumerable<(string Place, int Hits)> Branches(string report)
+{
+    using var json = JsonDocument.Parse(File.ReadAllText(report));
+    foreach (var file in json.RootElement.EnumerateObject().SelectMany(module => module.Value.EnumerateObject()))
+    {
+        foreach (var branch in file.Value.EnumerateObject().SelectMany(type => type.Value.EnumerateObject())
+            .SelectMany(method => method.Value.GetProperty("Branches").EnumerateArray()))
+        {
+            yield return ($"{file.Name}:{branch.GetProperty("Line")}", branch.GetProperty("Hits").GetInt32());
+        }
+    }
+}
+
+// The journal apart, with its own tests: they wait for disks and outages, and would be run for every mutant.
+int Mutate()
+{
+    Directory.SetCurrentDirectory("test/Rescind.Mutants");
+    return Run("dotnet", ["tool", "restore"], [])
+        + Run("dotnet", ["stryker", "--mutate", "!**/Journal/**"], [("MutateJournal", "false")])
+        + Run("dotnet", ["stryker", "--mutate", "**/Journal/**"], [("MutateJournal", "true")]) == 0 ? 0 : 1;
 }
 
 // mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
