@@ -30,6 +30,12 @@ internal sealed record DatabaseSettings(string ConnectionString)
         {
             throw new StartRefusedException(Variable, "it is not the address of a PostgreSQL", Remedy);
         }
+
+        // Raw or as %00: PostgreSQL ends every text at it, and Npgsql throws what is no line for an operator.
+        if (Uri.UnescapeDataString(text).Contains('\0', StringComparison.Ordinal))
+        {
+            throw new StartRefusedException(Variable, "it holds U+0000", Remedy);
+        }
         var parts = url.UserInfo.Split(':', 2);
         var database = Uri.UnescapeDataString(url.AbsolutePath.TrimStart('/'));
         if (url.Host.Length == 0 || parts[0].Length == 0 || database.Length == 0)

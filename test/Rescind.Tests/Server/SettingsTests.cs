@@ -93,6 +93,23 @@ public sealed class SettingsTests : IDisposable
         Assert.DoesNotContain("hidden", refused.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Npgsql throws an ArgumentException for it; in a file it can stand as it is.</summary>
+    [Theory]
+    [InlineData("postgresql://user:hid\0den@host/database")]
+    [InlineData("postgresql://user:hid%00den@host/database")]
+    [InlineData("postgresql://us%00er:hidden@host/database")]
+    [InlineData("postgresql://user:hidden@host/data%00base")]
+    [InlineData("postgresql://user:hidden@host/database?application_name=a%00b")]
+    public void A_database_address_with_a_zero_in_it_is_refused_in_one_line(string address)
+    {
+        var file = Path.Combine(_folder, "database-url");
+        File.WriteAllText(file, address);
+        var refused = Assert.Throws<StartRefusedException>(() => Read(("DATABASE_URL_FILE", file)));
+        Assert.StartsWith("DATABASE_URL: ", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(refused.Message, char.IsControl);
+        Assert.DoesNotContain("hid", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Nothing_set_gives_the_defaults_of_the_contract()
     {
