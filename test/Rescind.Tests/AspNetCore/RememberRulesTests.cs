@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -222,12 +223,18 @@ public sealed class RememberRulesTests
     [Theory]
     [InlineData("token handler", "TokenHandlers")]
     [InlineData("signature validator", "SignatureValidator")]
+    [InlineData("signature validator with metadata", "SignatureValidator")]
     [InlineData("key resolver", "IssuerSigningKeyResolver")]
+    [InlineData("key resolver with metadata", "IssuerSigningKeyResolver")]
     [InlineData("replay", "replayed")]
+    [InlineData("replay cache", "replayed")]
+    [InlineData("no replay", "replayed")]
     [InlineData("crypto", "CryptoProviderFactory")]
     [InlineData("reader", "TokenReader")]
     [InlineData("transform", "TransformBeforeSignatureValidation")]
+    [InlineData("claims", "TryReadJwtClaim")]
     [InlineData("name", "NameClaimTypeRetriever")]
+    [InlineData("role", "RoleClaimTypeRetriever")]
     [InlineData("actor", "ValidateActor")]
     [InlineData("own rules", "of a type of its own")]
     public async Task Scheme_that_does_more_is_left_alone_and_the_log_says_why_once(string what, string why)
@@ -254,11 +261,23 @@ public sealed class RememberRulesTests
             case "signature validator":
                 rules.SignatureValidator = (text, _) => new JsonWebToken(text);
                 break;
+            case "signature validator with metadata":
+                rules.SignatureValidatorUsingConfiguration = (text, _, _) => new JsonWebToken(text);
+                break;
+            case "key resolver with metadata":
+                rules.IssuerSigningKeyResolverUsingConfiguration = (_, _, _, _, _) => [_tokens.Key];
+                break;
             case "key resolver":
                 rules.IssuerSigningKeyResolver = (_, _, _, _) => [_tokens.Key];
                 break;
             case "replay":
                 rules.TokenReplayValidator = (_, _, _) => true;
+                break;
+            case "replay cache":
+                rules.TokenReplayCache = new NoReplays();
+                break;
+            case "no replay":
+                rules.ValidateTokenReplay = true;
                 break;
             case "crypto":
                 rules.CryptoProviderFactory = new CryptoProviderFactory();
@@ -272,6 +291,12 @@ public sealed class RememberRulesTests
             case "name":
                 rules.NameClaimTypeRetriever = (_, _) => "sub";
                 break;
+            case "role":
+                rules.RoleClaimTypeRetriever = (_, _) => "role";
+                break;
+            case "claims":
+                rules.TryReadJwtClaim = Unread;
+                break;
             case "actor":
                 rules.ValidateActor = true;
                 break;
@@ -279,6 +304,20 @@ public sealed class RememberRulesTests
                 options.TokenValidationParameters = new OwnRules(rules);
                 break;
         }
+    }
+
+    private static bool Unread(ref Utf8JsonReader reader, JwtSegmentType segment, string name, out object value)
+    {
+        value = name;
+        return false;
+    }
+
+    /// <summary>Has never seen a token.</summary>
+    private sealed class NoReplays : ITokenReplayCache
+    {
+        public bool TryAdd(string securityToken, DateTime expiresOn) => true;
+
+        public bool TryFind(string securityToken) => false;
     }
 
     private sealed class OwnRules : TokenValidationParameters
