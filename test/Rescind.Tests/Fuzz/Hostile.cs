@@ -2,16 +2,12 @@ using CsCheck;
 
 namespace Rescind.Tests.Fuzz;
 
-/// <summary>Input as somebody hostile would send it: something good, changed in a few places, or pure noise. Cases that
-/// fail are printed with a seed; the environment variable CsCheck_Seed repeats them.</summary>
+/// <summary>Input as somebody hostile would send it: something good, changed in a few places, or pure
+/// noise.</summary>
 internal static class Hostile
 {
     private const string OddLetters =
         "\0\t\n\r\u0001 \u007f\u0085\u00a0\u00e9\u0130\u2028\u200b\ufeff\ufffe\uffff\ud800\udc00%'\"\\/=+-@,;:.?#[]{}&|<>$*!_0129azAZ~^";
-
-    /// <summary>How often the ordinary number of cases is run: 1, or what <c>dotnet run build.cs soak fuzz</c> sets.</summary>
-    private static readonly int Times =
-        int.TryParse(Environment.GetEnvironmentVariable("RESCIND_FUZZ_TIMES"), out var times) ? times : 1;
 
     public static Gen<char> Letter { get; } = Gen.Frequency(
         (3, Gen.Char['a', 'z']), (2, Gen.Char['0', '9']), (3, Gen.Int[0, OddLetters.Length - 1].Select(at => OddLetters[at])),
@@ -21,8 +17,6 @@ internal static class Hostile
     public static Gen<string> Text { get; } = Letter.Array[0, 40].Select(letters => new string(letters));
 
     public static Gen<T> OneOf<T>(params T[] all) => Gen.Int[0, all.Length - 1].Select(at => all[at]);
-
-    public static int Cases(int ordinary) => ordinary * Times;
 
     /// <summary>Good texts, changed ones and noise.</summary>
     public static Gen<string> Texts(Gen<string> good) => Gen.Frequency(

@@ -27,27 +27,27 @@ public sealed class RedisFuzzTests
 
     [Fact]
     public void Entries_come_back_from_their_packs_and_changed_packs_are_none_of_ours() =>
-        Gen.Select(Some, Gen.Bool).Sample((entries, isSealed) =>
+        Gen.Select(Some, Gen.Bool).Try((entries, isSealed) =>
         {
             var (codec, read) = (isSealed ? Sealed : Plain, new List<LogEntry>());
             Assert.All(codec.Pack(entries), pack => Assert.Equal(PackContent.Entries, codec.Unpack(pack.Bytes, read)));
             Assert.Equal(entries, read);
-        }, iter: Hostile.Cases(500));
+        }, 500);
 
     [Fact]
     public void Hostile_bytes_are_an_entry_only_if_they_are_what_would_be_written() =>
-        Hostile.Bytes(Entry.Select(entry => Bytes(entry))).Sample(bytes =>
+        Hostile.Bytes(Entry.Select(entry => Bytes(entry))).Try(bytes =>
         {
             if (LogEntry.TryRead(bytes, out var entry))
             {
                 Assert.Equal(bytes, Bytes(entry));
                 Assert.NotEqual(default, (entry.ExpiresAt, entry.IssuedBefore));
             }
-        }, iter: Hostile.Cases(20_000));
+        }, 20_000);
 
     [Fact]
     public void Hostile_packs_add_all_their_entries_or_none() =>
-        Gen.Select(Hostile.Bytes(Some.Select(entries => Plain.Pack(entries)[0].Bytes)), Gen.Bool).Sample((bytes, isSealed) =>
+        Gen.Select(Hostile.Bytes(Some.Select(entries => Plain.Pack(entries)[0].Bytes)), Gen.Bool).Try((bytes, isSealed) =>
         {
             var read = new List<LogEntry> { new() { Id = default } };
             var content = (isSealed ? Sealed : Plain).Unpack(bytes, read);
@@ -56,7 +56,7 @@ public sealed class RedisFuzzTests
             {
                 Assert.Equal(bytes[1] + (bytes[2] << 8), read.Count - 1);
             }
-        }, iter: Hostile.Cases(10_000));
+        }, 2_000);
 
     [Fact]
     public void A_hostile_announcement_is_read_or_is_none() =>
@@ -65,10 +65,10 @@ public sealed class RedisFuzzTests
             var packs = Plain.Pack(entries);
             var head = $"1 {before} writer {before} " + string.Join(' ', packs.Select(pack => $"{last} {pack.Bytes.Length}"));
             return (byte[])[.. System.Text.Encoding.ASCII.GetBytes(head + "\n"), .. packs.SelectMany(pack => pack.Bytes)];
-        })).Sample(bytes => _ = PushMessage.TryRead(bytes, Plain)?.IsWhole, iter: Hostile.Cases(10_000));
+        })).Try(bytes => _ = PushMessage.TryRead(bytes, Plain)?.IsWhole, 2_000);
 
     [Fact]
-    public void A_stream_id_is_exactly_what_is_written() => Hostile.Texts(GoodIds).Sample(text =>
+    public void A_stream_id_is_exactly_what_is_written() => Hostile.Texts(GoodIds).Try(text =>
     {
         LogPosition position;
         try
@@ -81,22 +81,22 @@ public sealed class RedisFuzzTests
             return;
         }
         Assert.Equal(text, StreamId.TextOf(position));
-    }, iter: Hostile.Cases(10_000));
+    }, 10_000);
 
     [Fact]
     public void A_revocation_id_is_exactly_what_is_written() =>
-        Hostile.Texts(Entry.Select(entry => entry.Id.ToString())).Sample(text =>
+        Hostile.Texts(Entry.Select(entry => entry.Id.ToString())).Try(text =>
         {
             if (RevocationId.TryParse(text, out var id))
             {
                 Assert.Equal(text, id.ToString(), ignoreCase: true);
             }
-        }, iter: Hostile.Cases(10_000));
+        }, 10_000);
 
     /// <summary>Whoever can write to Redis can change any field of the hash that the script answers with.</summary>
     [Fact]
     public void A_hostile_answer_to_a_heartbeat_is_read_or_refused() =>
-        Gen.Select(Answer, Gen.Int[0, 12], OddResult, Gen.Int[0, 5]).Sample((answer, at, odd, change) =>
+        Gen.Select(Answer, Gen.Int[0, 12], OddResult, Gen.Int[0, 5]).Try((answer, at, odd, change) =>
         {
             RedisResult[] parts = change switch
             {
@@ -115,23 +115,23 @@ public sealed class RedisFuzzTests
             {
                 // Refused, as documented.
             }
-        }, iter: Hostile.Cases(10_000));
+        }, 3_000);
 
     [Fact]
     public void A_record_of_a_process_comes_back_and_a_hostile_one_is_refused() =>
-        Gen.Select(Hostile.Text, Gen.ULong).Sample((name, beat) =>
+        Gen.Select(Hostile.Text, Gen.ULong).Try((name, beat) =>
         {
             var text = $"{beat} epoch {beat} 0 1 0 {ProcessRecord.Details(name, "1.2.3")}";
             var record = ProcessRecord.Parse(text);
             Assert.Equal((beat, "1.2.3"), (record.Beat, record.Version));
             Assert.Equal(Uri.UnescapeDataString(Uri.EscapeDataString(name)), record.Name);
-        }, iter: Hostile.Cases(2_000));
+        }, 2_000);
 
     [Fact]
     public void What_a_server_says_of_itself_is_never_a_fault() =>
         Hostile.Texts(Gen.Const("# Server\r\nredis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:2\r\n"))
-            .Sample(info => Assert.All(ServerReport.OfInfo(info).Findings, one => Assert.NotEmpty(one.Sentence)),
-                iter: Hostile.Cases(5_000));
+            .Try(info => Assert.All(ServerReport.OfInfo(info).Findings, one => Assert.NotEmpty(one.Sentence)),
+                5_000);
 
     [Fact]
     public void No_address_of_Redis_gives_a_fault_that_holds_its_password() =>
@@ -140,7 +140,7 @@ public sealed class RedisFuzzTests
             $"a.example,b.example:2,serviceName=m,user=u,password={Password}", $"redis://{Password}@cache.example",
             $"redis://u:{Password}@cache.example?x={Password}#{Password}", $"redis://u:p@{Password}:{Password}/{Password}",
             $"{Password}=1,{Password}", $"a.example,password={Password},tunnel=http:{Password}:1,channelPrefix=x,protocol=resp3"))
-        .Sample(text =>
+        .Try(text =>
         {
             if (RedisAddress.FaultOf(text) is { } fault)
             {
@@ -151,12 +151,12 @@ public sealed class RedisFuzzTests
             {
                 Assert.NotEmpty(RedisAddress.Parse(text).EndPoints);
             }
-        }, iter: Hostile.Cases(10_000));
+        }, 10_000);
 
     [Fact]
     public void An_Upstash_endpoint_and_token_are_taken_or_refused_without_repeating_the_token() =>
         Gen.Select(Hostile.Texts(Gen.Const("https://eu1-fast.upstash.io")), Hostile.Texts(Gen.Const(Password)))
-            .Sample((url, token) =>
+            .Try((url, token) =>
             {
                 try
                 {
@@ -167,7 +167,7 @@ public sealed class RedisFuzzTests
                 {
                     Assert.DoesNotContain(Password[..7], fault.ToString(), StringComparison.Ordinal);
                 }
-            }, iter: Hostile.Cases(5_000));
+            }, 5_000);
 
     private static Gen<RedisResult> OddResult => Gen.Frequency(
         (2, Gen.Const(RedisResult.Create(RedisValue.Null))),

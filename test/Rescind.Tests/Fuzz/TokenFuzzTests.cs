@@ -41,16 +41,16 @@ public sealed class TokenFuzzTests
 
     [Fact]
     public void A_token_is_known_by_its_jti_else_its_uti_else_its_signing_input() => Gen.Select(Ids, OddClaims, Gen.Int)
-        .Sample((jti, uti, salt) =>
+        .Try((jti, uti, salt) =>
         {
             var token = Tokens.MakeRaw($"{{{Field("jti", jti)}{Field("uti", uti)}\"salt\":{salt}}}");
             var expected = jti?.Text ?? uti?.Text ?? TokenFacts.IdentityOf(token.AsSpan(0, token.LastIndexOf('.')));
             Assert.Equal(expected, FactsReader.Read(new JsonWebToken(token)).TokenId);
-        }, iter: Hostile.Cases(4_000));
+        }, 4_000);
 
     [Fact]
     public void Another_signature_is_the_same_token() => Gen.Select(Payloads, Hostile.Texts(Gen.Const("AAAA-_09")))
-        .Sample((payload, signature) =>
+        .Try((payload, signature) =>
         {
             var token = Tokens.MakeRaw(payload);
             var other = $"{token[..token.LastIndexOf('.')]}.{signature.Replace(".", "", StringComparison.Ordinal)}";
@@ -58,7 +58,7 @@ public sealed class TokenFuzzTests
             {
                 Assert.Equal(FactsReader.Read(new JsonWebToken(token)), FactsReader.Read(read));
             }
-        }, iter: Hostile.Cases(4_000));
+        }, 4_000);
 
     /// <summary>Any text of somebody who has the key, and any change to it by somebody who has not.</summary>
     [Fact]
@@ -71,7 +71,7 @@ public sealed class TokenFuzzTests
             (1, Gen.Select(OddClaims, OddClaims, OddClaims, (exp, sub, time) =>
                 $"{{{Field("exp", exp)}{Field("sub", sub)}{Field("auth_time", time)}{Field("iat", time)}\"iss\":\"i\"}}")));
         await Gen.Frequency((3, good.Select(Tokens.MakeRaw)), (1, Hostile.Texts(good.Select(Tokens.MakeRaw))))
-            .SampleAsync(async token =>
+            .TryAsync(async token =>
             {
                 var result = await Handler.ValidateTokenAsync(token, Rules);
                 var read = TokenVerifier.Read(token);
@@ -85,7 +85,7 @@ public sealed class TokenFuzzTests
                     Assert.Null(Blacklist.Validate(Revocation.OfToken(facts.Issuer, facts.TokenId, facts.ExpiresAt)));
                     Interlocked.Increment(ref validated);
                 }
-            }, iter: Hostile.Cases(4_000));
+            }, 4_000);
         Assert.True(validated > 1_000, $"Only {validated} tokens were valid.");
     }
 

@@ -17,7 +17,7 @@ public sealed class RevocationIndexTests
         ];
         var expected = State(all);
         Gen.Int[0, all.Length - 1].Array[0, 12].Select(Gen.Shuffle(all), (extra, order) => (extra, order))
-            .Sample(run => Assert.Equal(expected, State([.. run.order, .. run.extra.Select(i => all[i])])));
+            .Try(run => Assert.Equal(expected, State([.. run.order, .. run.extra.Select(i => all[i])])), 100);
         Assert.Equal("a:2 b:1 c:0 u:1@100", expected);
     }
 
