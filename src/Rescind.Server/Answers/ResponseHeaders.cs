@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace Rescind.Server.Answers;
 
 /// <summary>The headers that every answer carries: nothing is guessed, framed or, under <c>/api</c>, kept in
@@ -27,6 +29,19 @@ internal static class ResponseHeaders
         {
             headers.TryAdd("Cache-Control", "no-store");
         }
+        if (MayEndConnection(context))
+        {
+            headers.Connection = "close";
+        }
         return Task.CompletedTask;
     }
+
+    /// <summary>Of a body that nobody read the listener reads on as far as a body may go, and closes the
+    /// connection of a longer one. That has to be said: a proxy would send the next request on it, perhaps
+    /// somebody else's, which would get no answer.</summary>
+    private static bool MayEndConnection(HttpContext context) =>
+        HttpProtocol.IsHttp11(context.Request.Protocol)
+        && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body
+        && (context.Request.ContentLength > body.MaxRequestBodySize
+            || context.Request.Headers.TransferEncoding.Count != 0);
 }

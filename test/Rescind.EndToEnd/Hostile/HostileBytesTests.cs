@@ -123,6 +123,22 @@ public sealed class HostileBytesTests(HostileBytesTests.Running running, ITestOu
         Assert.Equal(200, (int)again.StatusCode);
     }
 
+    /// <summary>The listener closes such a connection. A proxy that is not told would send the next request on it.</summary>
+    [Theory]
+    [InlineData("GET /api/auth/sessions", "Content-Length: 1100000\r\n\r\n", 401, true)]
+    [InlineData("PUT /api/auth/login", "Content-Length: 1100000\r\n\r\n", 405, true)]
+    [InlineData("POST /api/auth/login", "Content-Type: application/json\r\nContent-Length: 1100000\r\n\r\n", 413, true)]
+    [InlineData("GET /api/auth/sessions", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 401, true)]
+    [InlineData("GET /api/auth/sessions", "Content-Length: 2\r\n\r\n{}", 401, false)]
+    [InlineData("POST /api/auth/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400, false)]
+    public async Task Answer_says_so_when_an_unread_body_ends_the_connection(string call, string rest, int status, bool isEnd)
+    {
+        var (statuses, isClosed, text) = await RawClient.AskAsync(_server.Port, $"{call} HTTP/1.1\r\nHost: x\r\n{rest}");
+        Assert.Equal([status], statuses);
+        Assert.Equal(isEnd, text.Contains("Connection: close\r\n", StringComparison.Ordinal));
+        Assert.Equal(isEnd, isClosed);
+    }
+
     [Fact]
     public async Task Requests_in_one_packet_are_answered_each_in_their_order()
     {
