@@ -6,6 +6,9 @@ namespace Rescind.Server.Answers;
 /// a cache, because those answers carry tokens or tell about them.</summary>
 internal static class ResponseHeaders
 {
+    /// <summary>For at most five seconds, as the listener does it.</summary>
+    private const long MostReadPast = 16 * 1024 * 1024;
+
     /// <summary>They are set when the answer begins, because whoever answers a fault clears what was set
     /// before.</summary>
     public static Task Add(HttpContext context, RequestDelegate next)
@@ -29,19 +32,24 @@ internal static class ResponseHeaders
         {
             headers.TryAdd("Cache-Control", "no-store");
         }
-        if (MayEndConnection(context))
+        if (!IsReadToItsEnd(context))
         {
             headers.Connection = "close";
         }
         return Task.CompletedTask;
     }
 
-    /// <summary>Of a body that nobody read the listener reads on as far as a body may go, and closes the
-    /// connection of a longer one. That has to be said: a proxy would send the next request on it, perhaps
-    /// somebody else's, which would get no answer.</summary>
-    private static bool MayEndConnection(HttpContext context) =>
-        HttpProtocol.IsHttp11(context.Request.Protocol)
-        && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body
-        && (context.Request.ContentLength > body.MaxRequestBodySize
-            || context.Request.Headers.TransferEncoding.Count != 0);
+    /// <summary>The listener reads past a body that nobody read, as far as a body may go, and closes the
+    /// connection of a longer one. A sender that has not read its answer yet would lose it, and a proxy that
+    /// is not told would send the next request on it, perhaps somebody else's. So it reads past more, and
+    /// where even that does not suffice the answer says that the connection ends.</summary>
+    private static bool IsReadToItsEnd(HttpContext context)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
+        {
+            body.MaxRequestBodySize = MostReadPast;
+        }
+        return !HttpProtocol.IsHttp11(context.Request.Protocol)
+            || context.Request.ContentLength is not > MostReadPast;
+    }
 }
