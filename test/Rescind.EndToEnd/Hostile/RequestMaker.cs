@@ -57,7 +57,7 @@ internal sealed class RequestMaker
     {
         var random = new Random(seed);
         var (method, path, call) = _calls[random.Next(_calls.Count)];
-        while (Dear.Any(path.EndsWith) && random.Next(4) > 0)
+        while (Dear.Any(path.EndsWith) && random.Next(8) > 0)
         {
             (method, path, call) = _calls[random.Next(_calls.Count)];
         }
@@ -178,7 +178,9 @@ internal sealed class RequestMaker
         foreach (var parameter in call.TryGetProperty("parameters", out var all) ? all.EnumerateArray() : default)
         {
             var name = parameter.GetProperty("name").GetString()!;
-            var value = Escaped(name is "limit" && random.Next(4) > 0 ? $"{random.Next(0, 1002)}" : values.Bare(oddity));
+            var value = Escaped(name is "limit" && random.Next(4) > 0
+                ? $"{random.Next(0, random.Next(20) == 0 ? 1002 : 30)}"
+                : values.Bare(oddity));
             if (parameter.GetProperty("in").GetString() == "path")
             {
                 path = path.Replace($"{{{name}}}", value.Length == 0 ? "0" : value, StringComparison.Ordinal);
