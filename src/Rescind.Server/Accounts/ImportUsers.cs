@@ -48,39 +48,16 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
     private const int Most = 1_000;
     private const int LongestId = 64;
 
+    /// <summary>Each time around finds what somebody else has added meanwhile.</summary>
+    private const int MostTries = 10;
+
     public async Task<IResult> AnswerAsync(ImportUsersBody body, HttpContext context)
     {
         if (body.Users is not { Count: > 0 and <= Most } users)
         {
             return Refusals.Invalidated("users", $"users must have 1 to {Most} users.");
         }
-        var rejected = new List<RejectedUser>();
-        var (imported, known) = (0, 0);
-        await store.WriteAsync(
-            async db =>
-            {
-                (imported, known) = (0, 0);
-                rejected.Clear();
-                foreach (var (index, user) in users.Index())
-                {
-                    if (await WrongWithAsync(db, user) is { } reason)
-                    {
-                        rejected.Add(new RejectedUser(index, reason));
-                    }
-                    else if (await db.Accounts.AnyAsync(row => row.Id == user!.Id))
-                    {
-                        known++;
-                    }
-                    else
-                    {
-                        db.Accounts.Add(AccountOf(user!));
-                        await db.SaveChangesAsync();
-                        imported++;
-                    }
-                }
-                return imported;
-            },
-            CancellationToken.None);
+        var (imported, known, rejected) = await TakeAsync(users);
         await strangers.LearnAsync(CancellationToken.None);
         AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
         {
@@ -93,6 +70,47 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
             Known = known,
             Rejected = rejected,
         });
+    }
+
+    private async Task<(int Imported, int Known, List<RejectedUser> Rejected)> TakeAsync(
+        IReadOnlyList<ImportedUser?> users)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await store.WriteAsync(db => TakeAsync(db, users), CancellationToken.None);
+            }
+            catch (DbUpdateException fault) when (tries < MostTries && !FaultHandler.IsDatabaseAway(fault))
+            {
+                // Somebody imports or registers the same user; from now on it is there to be seen.
+                continue;
+            }
+        }
+    }
+
+    private async Task<(int Imported, int Known, List<RejectedUser> Rejected)> TakeAsync(
+        AccountsDb db, IReadOnlyList<ImportedUser?> users)
+    {
+        var (imported, known, rejected) = (0, 0, new List<RejectedUser>());
+        foreach (var (index, user) in users.Index())
+        {
+            if (await WrongWithAsync(db, user) is { } reason)
+            {
+                rejected.Add(new RejectedUser(index, reason));
+            }
+            else if (await db.Accounts.AnyAsync(row => row.Id == user!.Id))
+            {
+                known++;
+            }
+            else
+            {
+                db.Accounts.Add(AccountOf(user!));
+                await db.SaveChangesAsync();
+                imported++;
+            }
+        }
+        return (imported, known, rejected);
     }
 
     private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser? user)

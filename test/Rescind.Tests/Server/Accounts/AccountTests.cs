@@ -136,6 +136,24 @@ public abstract class AccountTests(ServerUnderTest server)
             .IsRefusal(401, "invalid_credentials");
     }
 
+    /// <summary>On PostgreSQL, whose writers do not take turns, the later ones met the earlier one's users as a 500.</summary>
+    [Fact]
+    public async Task Users_that_several_import_at_once_are_imported_once()
+    {
+        var admin = await server.LogInAsAdminAsync();
+        var hash = BCrypt.Net.BCrypt.HashPassword("a password", 4);
+        var users = Enumerable.Range(0, 20)
+            .Select(number => new { id = $"at-once-{number}", email = $"{number}@at-once.example", password_hash = hash }).ToList();
+
+        var replies = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ =>
+            server.PostAsync("/api/auth/admin/import-users", new { users }, admin.Access)));
+
+        Assert.All(replies, reply => reply.IsSuccess());
+        Assert.Equal((20, 100), (Sum("imported"), Sum("known")));
+
+        int Sum(string name) => replies.Sum(reply => reply.Json.GetProperty(name).GetInt32());
+    }
+
     private Task<Reply> ChangeAsync(string token, string current, string next) => server.PostAsync(
         "/api/auth/change-password", new { current_password = current, new_password = next }, token);
 
