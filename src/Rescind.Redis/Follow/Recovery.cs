@@ -9,6 +9,7 @@ internal sealed class Recovery
 {
     private readonly Lock _gate = new();
     private bool _isOpen;
+    private bool _owesJournal;
     private string? _readingIn;
     private LogEntry[] _owed = [];
 
@@ -18,7 +19,7 @@ internal sealed class Recovery
         {
             lock (_gate)
             {
-                return _isOpen || _owed.Length != 0;
+                return _isOpen || _owesJournal || _owed.Length != 0;
             }
         }
     }
@@ -44,6 +45,15 @@ internal sealed class Recovery
             {
                 return _owed;
             }
+        }
+    }
+
+    /// <summary>Whether the disk keeps entries that a process of before may have had confirmed.</summary>
+    public void Owes(bool owes)
+    {
+        lock (_gate)
+        {
+            _owesJournal = owes;
         }
     }
 

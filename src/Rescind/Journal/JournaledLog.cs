@@ -124,6 +124,7 @@ internal sealed class JournaledLog : IRevocationLog
         if (page.Position is not null)
         {
             _replica.Loaded(page);
+            _shared.Owes(_owed.Count != 0);
             Volatile.Write(ref _isLoaded, true);
         }
         return new LogBatch
@@ -265,13 +266,17 @@ internal sealed class JournaledLog : IRevocationLog
     {
         lock (_gate)
         {
-            if (!_owesReport || _owed.Count != 0)
+            if (_owed.Count != 0)
             {
                 return;
             }
-            _owesReport = false;
-            _replica.EndOver();
-            _shared.Reconciled();
+            _shared.Owes(false);
+            if (_owesReport)
+            {
+                _owesReport = false;
+                _replica.EndOver();
+                _shared.Reconciled();
+            }
         }
     }
 }

@@ -61,6 +61,14 @@ public interface IRevocationLog
     {
     }
 
+    /// <summary>Says whether the caller keeps entries that this log may lack, though no read has missed them:
+    /// those that a process of before left on disk. While it does, a shared log that recovers from a loss
+    /// waits for this process. Default: nothing.</summary>
+    /// <param name="owes">Whether it does.</param>
+    void Owes(bool owes)
+    {
+    }
+
     /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
     /// newest, in steps that leave room for appends. Its caller follows the log: one that was lost is not
     /// compacted before it was read over.</summary>

@@ -38,6 +38,29 @@ public sealed class GiveBackTests : IDisposable
         Assert.Equal(1, shared.Reconciliations);
     }
 
+    /// <summary>Found by the model: a process died after its append was answered and before a read brought it; the next one
+    /// found its position in a log that was rolled back, and reported while it was still replaying.</summary>
+    [Fact]
+    public async Task A_process_that_finds_entries_on_its_disk_owes_them_until_they_are_replayed()
+    {
+        var (shared, silence) = (new ForgetfulLog(), new TaskCompletionSource());
+        await using (var first = SqliteStore.KeepLocally(_folder.PathOf("a.db"), shared, KeptNode.Options()))
+        {
+            await ReadAsync(first.Log);
+            Assert.False(shared.IsOwed);
+            Assert.NotEqual(default, await first.Log.AppendAsync(new[] { Entry() }, CancellationToken.None));
+        }
+        shared.AppendGate = silence.Task;
+        await using var second = SqliteStore.KeepLocally(_folder.PathOf("a.db"), shared, KeptNode.Options());
+        await ReadAsync(second.Log);
+        Assert.True(shared.IsOwed);
+        await ReadAsync(second.Log);
+        Assert.True(shared.IsOwed);
+        silence.SetResult();
+        await Eventually.TrueAsync(() => !shared.IsOwed, "it is replayed");
+        Assert.Equal(0, second.Log.Status.JournalPending);
+    }
+
     [Fact]
     public async Task A_node_that_the_fleet_refuses_keeps_its_revocations_on_its_disk()
     {
@@ -73,6 +96,8 @@ public sealed class GiveBackTests : IDisposable
 
         public int Reconciliations { get; private set; }
 
+        public bool IsOwed { get; private set; }
+
         public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
         {
             if (Fault is { } fault)
@@ -100,6 +125,8 @@ public sealed class GiveBackTests : IDisposable
         public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => ValueTask.CompletedTask;
 
         public void Reconciled() => Reconciliations++;
+
+        public void Owes(bool owes) => IsOwed = owes;
 
         public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel) =>
             _inner.CompactAsync(now, cancel);
