@@ -99,16 +99,20 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         Volatile.Write(ref _lastRead, _clock.GetTimestamp());
         _confirmed.Set();
         _check.Begin();
-        // While the log is read over, what it lacks is known, and is given back at the end.
-        var isIncomplete = answer.Found && _ahead.IsIncomplete(start, answer) && !_recovery.IsReadingOver;
-        if (!answer.Found || isIncomplete || _recovery.IsBroken(after, answer.Epoch))
+        if (!answer.Found || _recovery.IsBroken(after, answer.Epoch))
         {
-            _recovery.Lost();
-            return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };
+            return Lost(answer, after);
         }
         var (page, wasStuck) = Read(answer, start.From, max);
         var isAtTail = answer.AtTail && page.IsWhole;
-        if (isAtTail && !_recovery.IsOpen)
+        // While the log is read over, what it lacks is known, and is given back at the end.
+        if (_ahead.IsIncomplete(start, answer, page.Position, isAtTail) && !_recovery.IsReadingOver)
+        {
+            return Lost(answer, after);
+        }
+        // Without half the servers this may be a master beside another one, which still confirms what is
+        // missing here.
+        if (isAtTail && isReplicated && !_recovery.IsOpen)
         {
             Report(answer);
         }
@@ -122,6 +126,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         _recovery.Over(own);
         _news.Set();
     }
+
+    public void Owes(bool owes) => _recovery.Owes(owes);
 
     public async ValueTask WaitAsync(LogPosition after, CancellationToken cancel)
     {
@@ -174,6 +180,12 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             await AppendAsync(part, cancel);
         }
         _recovery.Paid();
+    }
+
+    private LogBatch Lost(HeartbeatAnswer answer, LogPosition after)
+    {
+        _recovery.Lost();
+        return Batch(answer, [], after, isAtTail: false, grantsLease: false) with { Found = false };
     }
 
     private void Report(HeartbeatAnswer answer)

@@ -27,7 +27,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
 
     /// <summary>What a heartbeat tells the script.</summary>
     public readonly record struct Report(
-        string Epoch, TimeSpan Watched, (string Key, ulong Beat)[] Silent, string[] Remembered);
+        string Epoch, TimeSpan Watched, (string Key, ulong Beat)[] Silent, string[] Remembered, int Servers);
 
     public string Epoch
     {
@@ -87,7 +87,8 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
                 _watched,
                 [.. others.Where(one => one.Value.Silence >= bound * BoundsOfSilence)
                     .Select(one => (one.Key, one.Value.Record.Beat))],
-                [.. others.Select(one => one.Key)]);
+                [.. others.Select(one => one.Key)],
+                _servers);
         }
     }
 

@@ -109,7 +109,7 @@ internal sealed class Heartbeats(
                 _reportedIn == report.Epoch
                     ? 1 : 0, (long)report.Watched.TotalMilliseconds, RedisNames.Draw(),
                 (long)(settings.Freshness * 2).TotalMilliseconds, names.ChannelOf(""),
-                report.Silent.Length, report.Remembered.Length, _writers.Count,
+                report.Silent.Length, report.Remembered.Length, _writers.Count, report.Servers,
             };
             arguments.AddRange(report.Silent.SelectMany(one => new RedisValue[] { one.Key, one.Beat }));
             arguments.AddRange(report.Remembered.Select(key => (RedisValue)key));

@@ -60,16 +60,19 @@ internal sealed class AheadOfReads
         }
     }
 
-    /// <summary>Takes in what a read brought that did find its position.</summary>
+    /// <summary>Takes in what a read brought that did find its position. What the answer holds behind
+    /// <paramref name="readTo"/> was not read, and stays ahead: were it forgotten, its loss would go
+    /// unnoticed.</summary>
     /// <returns>Whether something is missing that was applied before the read was sent, or in another
     /// epoch.</returns>
-    public bool IsIncomplete(Start start, HeartbeatAnswer answer)
+    public bool IsIncomplete(Start start, HeartbeatAnswer answer, LogPosition readTo, bool isAtTail)
     {
         lock (_gate)
         {
             _epoch = answer.Epoch;
-            _readTo = answer.Packs.Count != 0 ? answer.Packs[^1].Id.Number : start.From.Number;
-            foreach (var seen in start.Walked.Concat(answer.Packs.Select(pack => pack.Id)))
+            _readTo = readTo.Number;
+            var read = answer.Packs.Select(pack => pack.Id).Where(id => id.Number <= readTo.Number);
+            foreach (var seen in start.Walked.Concat(read))
             {
                 _ahead.Remove(seen);
             }
@@ -78,7 +81,7 @@ internal sealed class AheadOfReads
             {
                 _ahead.Remove(position);
             }
-            if (!answer.AtTail)
+            if (!isAtTail)
             {
                 return false;
             }

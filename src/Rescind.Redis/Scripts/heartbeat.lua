@@ -7,7 +7,8 @@
 -- ("-": none), 9 "1" when it has reported in that epoch, 10 for how many milliseconds it has watched that
 -- epoch, by its monotonic clock, 11 a name for a new epoch, 12 two bounds in milliseconds, 13 channel prefix
 -- of processes, 14 how many silent processes it names, 15 how many processes it remembers, 16 how many writers
--- wait for its confirmation; then the silent (key and beat each), the remembered, the writers.
+-- wait for its confirmation, 17 how many servers it remembers; then the silent (key and beat each), the
+-- remembered, the writers.
 -- Answer: "ok", epoch, state, found, at the tail, last id, horizon, seconds and microseconds of the server's
 -- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings" and those in force.
 --
@@ -62,7 +63,7 @@ if not epoch or not is_same_history(run, head[3], last, head[4]) then
     'settings', settings)
 end
 
-local at = 17
+local at = 18
 for _ = 1, silent do
   local key, its_beat = ARGV[at], ARGV[at + 1]
   at = at + 2
@@ -140,10 +141,12 @@ if state == 'open' and (least == 0 or (known == epoch and watched >= least)) the
 end
 
 -- Servers ever seen: a replica that is away must still be counted, or half of the servers would shrink with it.
+-- A header that was lost has lost their number too; whoever comes from another epoch brings it back.
 local servers = tonumber(head[8] or '1')
 local replicas = type(replication) == 'string' and tonumber(string.match(replication, 'connected_slaves:(%d+)')) or 0
-if replicas + 1 > servers or not head[8] then
-  servers = math.max(replicas + 1, servers)
+local seen = math.max(replicas + 1, known ~= epoch and tonumber(ARGV[17]) or 1)
+if seen > servers or not head[8] then
+  servers = math.max(seen, servers)
   redis.call('HSET', fleet, 'servers', servers)
 end
 

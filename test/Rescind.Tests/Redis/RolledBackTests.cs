@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Rescind.Redis;
 
 namespace Rescind.Tests.Redis;
 
@@ -68,6 +69,68 @@ public sealed class RolledBackTests(ITestOutputHelper output)
         Assert.Equal("closed", (await one.CommandAsync("HGET", "{rescind}:fleet", "state")).ToString());
 
         await NewcomerRefusesAsync(one.Url, link);
+    }
+
+    /// <summary>With its header a server loses the number of servers, and would be half of them alone.</summary>
+    [Fact]
+    public async Task A_master_that_came_back_empty_beside_its_successor_makes_nobody_fresh_who_remembers_replicas()
+    {
+        var options = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(500) };
+        await using var one = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var two = await ReplicaAsync(one);
+        await using var three = await ReplicaAsync(one);
+        await UntilAsync(one, "connected_slaves:2");
+        await using var reader = RedisNode.Start(one.Url, options);
+        await reader.UntilFreshAsync();
+        await two.CommandAsync("REPLICAOF", "NO", "ONE");
+        await three.CommandAsync("REPLICAOF", "127.0.0.1", two.Port);
+        await one.KillAsync();
+        File.Delete(one.RdbFile);
+        await one.StartProcessAsync();
+        await using var writer = RedisNode.Start(two.Url, options);
+        await writer.UntilFreshAsync();
+        Assert.Equal(ReceiptState.Everywhere, (await writer.RevokeAsync("t")).State);
+        var begun = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(begun) < options.Freshness * 6)
+        {
+            Assert.NotEqual(Verdict.Accepted, reader.Check("t"));
+            await Task.Delay(20);
+        }
+        Assert.Equal("open", (await one.CommandAsync("HGET", "{rescind}:fleet", "state")).ToString());
+    }
+
+    /// <summary>Found by the model: a process reported on a new master that nobody followed yet, went back to the old one,
+    /// had a revocation confirmed there, and counted as having reported when the servers came over.</summary>
+    [Fact]
+    public async Task A_report_counts_only_once_half_the_servers_confirm_the_master()
+    {
+        await using var one = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var two = await ReplicaAsync(one);
+        await using var three = await ReplicaAsync(one);
+        await UntilAsync(one, "connected_slaves:2");
+        await using (var early = RedisNode.Start(one.Url, Options()))
+        {
+            await early.UntilFreshAsync();
+            await early.RevokeAsync("old");
+        }
+        await UntilSameAsync(one, two);
+        await two.CommandAsync("REPLICAOF", "NO", "ONE");
+        await using var node = RedisNode.Start(two.Url, Options());
+        await Eventually.TrueAsync(async () => await BeatsAsync(two) > 2, "it has read to the tail");
+        Assert.DoesNotContain(await RecordsAsync(two), record => record.HasReported);
+        await three.CommandAsync("REPLICAOF", "127.0.0.1", two.Port);
+        await node.UntilFreshAsync();
+        Assert.All(await RecordsAsync(two), record => Assert.True(record.HasReported));
+    }
+
+    private static async Task<long> BeatsAsync(RedisServer server) =>
+        (await RecordsAsync(server)).Max(record => (long?)record.Beat) ?? 0;
+
+    private static async Task<List<ProcessRecord>> RecordsAsync(RedisServer server)
+    {
+        var flat = (string[])(await server.CommandAsync("HGETALL", "{rescind}:fleet"))!;
+        return [.. flat.Chunk(2).Where(pair => pair[0].StartsWith("p:", StringComparison.Ordinal))
+            .Select(pair => ProcessRecord.Parse(pair[1]))];
     }
 
     /// <summary>Starts a newcomer, then lets the holder come back: the first thing that the newcomer knows for sure is

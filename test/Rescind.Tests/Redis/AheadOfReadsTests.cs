@@ -1,0 +1,38 @@
+using Rescind.Redis;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>What a process has applied before a read brought it is missed when it is lost.</summary>
+public sealed class AheadOfReadsTests
+{
+    /// <summary>Found by the model: an entry was announced, applied and confirmed; the read that brought it again stopped at
+    /// one that this version cannot read, and from then on nobody knew that this process held it.</summary>
+    [Fact]
+    public void What_an_answer_brings_behind_what_could_be_read_is_still_missed_when_it_is_lost()
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(1, 7));
+        ahead.Announced(new PushMessage("one", "writer", new LogPosition(2, 8), new LogPosition(3, 9), []));
+        var whole = Answer("one", new LogPosition(2, 8), new LogPosition(3, 9));
+
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), whole, new LogPosition(2, 8), isAtTail: false));
+        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+    }
+
+    [Fact]
+    public void What_was_read_is_missed_no_more()
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(1, 7));
+        ahead.Announced(new PushMessage("one", "writer", new LogPosition(2, 8), new LogPosition(3, 9), []));
+        var whole = Answer("one", new LogPosition(2, 8), new LogPosition(3, 9));
+
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), whole, new LogPosition(3, 9), isAtTail: true));
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+    }
+
+    private static HeartbeatAnswer Answer(string epoch, params LogPosition[] packs) => new()
+    {
+        Epoch = epoch, IsClosed = true, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,
+        Time = DateTimeOffset.UnixEpoch, KnowsRun = true, Servers = 1, Packs = [.. packs.Select(id => (id, Array.Empty<byte>()))],
+        Processes = new Dictionary<string, ProcessRecord>(StringComparer.Ordinal),
+    };
+}
