@@ -6,10 +6,14 @@ namespace Rescind.AspNetCore;
 
 /// <summary>
 /// What the guard has seen in a request: each token that a bearer scheme validated, and the verdict on it.
-/// One small object a token; the facts are read again by the few endpoints that need them.
+/// The usual request presents one token, and it is accepted: then the token itself stands in the request's
+/// features, and nothing is allocated. Whatever else is seen makes one small object a token. The facts are
+/// read again by the few endpoints that need them.
 /// </summary>
 internal sealed class PresentedToken
 {
+    private static readonly Type Place = typeof(PresentedToken);
+
     private readonly PresentedToken? _earlier;
     private readonly SecurityToken? _token;
 
@@ -24,14 +28,16 @@ internal sealed class PresentedToken
     /// <param name="verdict">The verdict on it.</param>
     public static void Remember(HttpContext context, SecurityToken? token, Verdict verdict)
     {
-        var earlier = context.Features.Get<PresentedToken>();
-        context.Features.Set(new PresentedToken(token, verdict, earlier));
+        var earlier = context.Features[Place];
+        context.Features[Place] = earlier is null && token is not null && verdict == Verdict.Accepted
+            ? token
+            : new PresentedToken(token, verdict, Latest(earlier));
     }
 
     /// <summary>All of this request, the latest first.</summary>
     public static IEnumerable<PresentedToken> All(HttpContext context)
     {
-        for (var one = context.Features.Get<PresentedToken>(); one is not null; one = one._earlier)
+        for (var one = Latest(context.Features[Place]); one is not null; one = one._earlier)
         {
             yield return one;
         }
@@ -42,7 +48,7 @@ internal sealed class PresentedToken
         [.. All(context).Select(one => one.Facts()).OfType<TokenFacts>().Distinct()];
 
     public static bool HasUnknown(HttpContext context) =>
-        context.Features.Get<PresentedToken>() is not null
+        context.Features[Place] is PresentedToken
         && All(context).Any(one => one.Verdict == Verdict.Unknown);
 
     /// <summary>The worst verdict of this request, or null when no token was presented.</summary>
@@ -59,6 +65,13 @@ internal sealed class PresentedToken
         }
         return worst;
     }
+
+    private static PresentedToken? Latest(object? seen) => seen switch
+    {
+        PresentedToken several => several,
+        SecurityToken token => new PresentedToken(token, Verdict.Accepted, earlier: null),
+        _ => null,
+    };
 
     private TokenFacts? Facts() => _token switch
     {

@@ -110,6 +110,24 @@ public sealed class GuardEventsTests
         Assert.Equal(worst, PresentedToken.Worst(context));
     }
 
+    [Theory]
+    [InlineData(Verdict.Accepted, Verdict.Accepted)]
+    [InlineData(Verdict.Accepted, Verdict.Unknown)]
+    [InlineData(Verdict.Unknown, Verdict.Accepted)]
+    public void Of_several_tokens_each_is_kept_the_latest_first(Verdict first, Verdict second)
+    {
+        var context = new DefaultHttpContext();
+        PresentedToken.Remember(context, new JsonWebToken(_tokens.Make(("jti", "one"))), first);
+        Assert.Equal("one", Assert.Single(PresentedToken.Facts(context)).TokenId);
+        Assert.Equal(first, PresentedToken.Worst(context));
+        Assert.Equal(first == Verdict.Unknown, PresentedToken.HasUnknown(context));
+        PresentedToken.Remember(context, new JsonWebToken(_tokens.Make(("jti", "two"))), second);
+        Assert.Equal(["two", "one"], PresentedToken.Facts(context).Select(token => token.TokenId));
+        Assert.Equal([second, first], PresentedToken.All(context).Select(token => token.Verdict));
+        Assert.Equal(
+            first == Verdict.Unknown || second == Verdict.Unknown, PresentedToken.HasUnknown(context));
+    }
+
     [Fact]
     public void Expiry_among_the_faults_of_several_validators_is_called_expiry()
     {
