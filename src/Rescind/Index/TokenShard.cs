@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Rescind;
 
 /// <summary>
@@ -39,8 +37,7 @@ internal sealed unsafe class TokenShard
         _fullAt = (int)(slots * 0.90);
         _filterWords = (uint)(slots * 10 / 64) + 1;
         Bytes = (slots * 24) + (_filterWords * 8L);
-        _lines = (ulong*)NativeMemory.AlignedAlloc((nuint)Bytes, 64);
-        NativeMemory.Clear(_lines, (nuint)Bytes);
+        _lines = (ulong*)ShardMemory.Take(Bytes);
         _side = _lines + (slots * 2);
         _filter = _side + slots;
         GC.AddMemoryPressure(Bytes);
@@ -49,7 +46,7 @@ internal sealed unsafe class TokenShard
 #pragma warning disable MA0055 // only the collector knows when the last reader has let go
     ~TokenShard()
     {
-        NativeMemory.AlignedFree(_lines);
+        ShardMemory.Return(_lines, Bytes);
         GC.RemoveMemoryPressure(Bytes);
     }
 #pragma warning restore MA0055
