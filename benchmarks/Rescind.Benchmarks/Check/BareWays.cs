@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using System.IO.Hashing;
-using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using StackExchange.Redis;
 
@@ -11,10 +8,12 @@ namespace Rescind.Benchmarks;
 /// rules.</summary>
 internal sealed class ProbeWay : Contender
 {
-    private const string Issuer = "https://issuer.example.com";
+    private const string Issuer = OurWay.Issuer;
     private readonly TokenTable _table = new();
 
-    public override string Name => "Rescind, the look-up alone";
+    public const string Words = "Rescind, the look-up alone";
+
+    public override string Name => Words;
 
     public override long NativeBytes => _table.Bytes;
 
@@ -77,31 +76,21 @@ internal sealed class BloomWay : Contender
 }
 
 /// <summary>What most services do: <c>EXISTS</c> for each request, awaited, on a real server on loopback.</summary>
-internal sealed class RedisWay : Contender, IDisposable
+internal sealed class RedisWay : Contender, IAsyncDisposable
 {
-    private readonly Process _server;
+    private readonly RedisProcess _server;
     private readonly ConnectionMultiplexer _pool;
     private readonly IDatabase _db;
 
-    private RedisWay(Process server, ConnectionMultiplexer pool) => (_server, _pool, _db) = (server, pool, pool.GetDatabase());
+    private RedisWay(RedisProcess server, ConnectionMultiplexer pool) =>
+        (_server, _pool, _db) = (server, pool, pool.GetDatabase());
 
     public override string Name => "EXISTS in Redis, awaited";
 
     public static async Task<RedisWay> StartAsync()
     {
-        var port = FreePort();
-        var server = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", $"{port}", "--save", "", "--appendonly", "no", "--daemonize", "no"])
-        {
-            RedirectStandardOutput = true, UseShellExecute = false,
-        })!;
-        var options = new ConfigurationOptions { EndPoints = { { "127.0.0.1", port } }, AbortOnConnectFail = false };
-        var pool = await ConnectionMultiplexer.ConnectAsync(options);
-        while (!pool.IsConnected)
-        {
-            await Task.Delay(10);
-        }
-        return new RedisWay(server, pool);
+        var server = await RedisProcess.StartAsync();
+        return new RedisWay(server, await server.ConnectAsync());
     }
 
     public override void Fill(long count)
@@ -118,12 +107,10 @@ internal sealed class RedisWay : Contender, IDisposable
 
     public override int Check(string[] ids) => CheckAsync(ids).Result;
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _pool.Dispose();
-        _server.Kill();
-        _server.WaitForExit();
-        _server.Dispose();
+        await _pool.DisposeAsync();
+        await _server.DisposeAsync();
     }
 
     private async Task<int> CheckAsync(string[] ids)
@@ -134,12 +121,5 @@ internal sealed class RedisWay : Contender, IDisposable
             found += await _db.KeyExistsAsync("blacklist:" + id) ? 1 : 0;
         }
         return found;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -9,29 +9,25 @@ namespace Rescind.Benchmarks;
 internal static class CheckRace
 {
     private const int Ids = 1 << 16;
-    private const int Rounds = 15;
 
     /// <summary>Above this, contenders that live on the collector's heap do not fit this race's memory.</summary>
     private const long LargestOnHeap = 10_000_000;
 
-    public static async Task<int> RunAsync(long[] sizes)
+    /// <param name="sizes">Numbers of live revocations.</param>
+    /// <param name="rounds">How often each contender has its turn.</param>
+    public static async Task<List<CheckRow>> RunAsync(IReadOnlyList<long> sizes, int rounds = 15)
     {
-        var redis = await RedisWay.StartAsync();
-        try
+        await using var redis = await RedisWay.StartAsync();
+        var rows = new List<CheckRow>();
+        foreach (var size in sizes)
         {
-            foreach (var size in sizes.Length == 0 ? [1_000, 1_000_000] : sizes)
-            {
-                Race(size, redis);
-            }
+            rows.AddRange(Race(size, rounds, redis));
         }
-        finally
-        {
-            redis.Dispose();
-        }
-        return 0;
+        Figures.PrintWhere();
+        return rows;
     }
 
-    private static void Race(long size, RedisWay redis)
+    private static List<CheckRow> Race(long size, int rounds, RedisWay redis)
     {
         redis.Fill(Math.Min(size, 100_000));
         var contenders = new List<(Contender Way, double Bytes)>();
@@ -45,20 +41,29 @@ internal static class CheckRace
         }
         contenders.Add((redis, 0));
         var table = contenders.Select(entry => Measure(entry.Way, size)).ToList();
-        Console.WriteLine($"\n{size:n0} live revocations, {Ids:n0} ids in turn, median of {Rounds} rounds\n");
-        Console.WriteLine("| way | miss ns | hit ns | miss / ours | hit / ours | bytes an entry | bytes allocated a miss |");
-        Console.WriteLine("|---|---|---|---|---|---|---|");
-        var times = TakeTurns(contenders.ConvertAll(entry => entry.Way), table);
-        var ours = times[0];
-        for (var i = 0; i < contenders.Count; i++)
-        {
-            Console.WriteLine(
-                $"| {contenders[i].Way.Name} | {times[i].Miss:n1} | {times[i].Hit:n1} | {times[i].Miss / ours.Miss:n2} "
-                + $"| {times[i].Hit / ours.Hit:n2} | {contenders[i].Bytes:n1} | {table[i].Allocated:n0} |");
-        }
+        var times = TakeTurns(contenders.ConvertAll(entry => entry.Way), table, rounds);
+        var rows = contenders.Select((entry, i) => new CheckRow(
+            entry.Way.Name, size, times[i].Miss, times[i].Hit, entry.Bytes, table[i].Allocated)).ToList();
+        Print(rows, rounds);
         foreach (var (way, _) in contenders.SkipLast(1))
         {
             (way as IDisposable)?.Dispose();
+        }
+        return rows;
+    }
+
+    private static void Print(List<CheckRow> rows, int rounds)
+    {
+        var probe = rows.Find(row => row.Way == ProbeWay.Words)!;
+        Console.WriteLine($"\n{probe.Size:n0} live revocations, {Ids:n0} ids in turn, median of {rounds} rounds\n");
+        Figures.PrintHead(
+            "way", "miss ns", "hit ns", "miss / our look-up", "hit / our look-up", "bytes an entry",
+            "bytes allocated a miss");
+        foreach (var row in rows)
+        {
+            Figures.PrintRow(
+                row.Way, Figures.Text(row.Miss), Figures.Text(row.Hit), Figures.Text(row.Miss / probe.Miss),
+                Figures.Text(row.Hit / probe.Hit), Figures.Text(row.Bytes), $"{row.Allocated:n0}");
         }
     }
 
@@ -70,7 +75,10 @@ internal static class CheckRace
         yield return () => new BloomWay();
         if (size <= LargestOnHeap)
         {
-            yield return () => new OurWay(cutoffs: 1_000_000);
+            if (size >= 1_000_000)
+            {
+                yield return () => new OurWay(cutoffs: 1_000_000);
+            }
             yield return () => new ConcurrentDictionaryWay();
             yield return () => new GuidDictionaryWay();
             yield return () => new FrozenSetWay();
@@ -99,13 +107,18 @@ internal static class CheckRace
         {
             Console.WriteLine($"{way.Name}: {found} of {count:n0} good tokens refused");
         }
+        if (way is OurWay or ProbeWay && allocated >= 1)
+        {
+            throw new InvalidOperationException($"{way.Name} allocates {allocated} bytes a check.");
+        }
         return new Trial(misses, hits, allocated);
     }
 
-    private static List<(double Miss, double Hit)> TakeTurns(List<Contender> ways, List<Trial> trials)
+    private static List<(double Miss, double Hit)> TakeTurns(
+        List<Contender> ways, List<Trial> trials, int rounds)
     {
         var times = ways.ConvertAll(_ => (Misses: new List<double>(), Hits: new List<double>()));
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             for (var i = 0; i < ways.Count; i++)
             {
@@ -113,7 +126,7 @@ internal static class CheckRace
                 times[i].Hits.Add(Time(ways[i], trials[i].Hits));
             }
         }
-        return times.ConvertAll(of => (Median(of.Misses), Median(of.Hits)));
+        return times.ConvertAll(of => (Figures.Median(of.Misses), Figures.Median(of.Hits)));
     }
 
     private static double Time(Contender way, string[] ids)
@@ -122,6 +135,8 @@ internal static class CheckRace
         way.Check(ids);
         return Stopwatch.GetElapsedTime(started).TotalNanoseconds / ids.Length;
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
+
+/// <summary>What was measured of one way at one size.</summary>
+internal sealed record CheckRow(
+    string Way, long Size, double Miss, double Hit, double Bytes, double Allocated);

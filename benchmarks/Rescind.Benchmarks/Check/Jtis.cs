@@ -7,6 +7,8 @@ namespace Rescind.Benchmarks;
 /// be kept.</summary>
 internal static class Jtis
 {
+    private static long _fresh = long.MaxValue / 2;
+
     public static Guid Guid(long number)
     {
         Span<byte> bytes = stackalloc byte[sizeof(long)];
@@ -17,6 +19,18 @@ internal static class Jtis
     }
 
     public static string Text(long number) => Guid(number).ToString();
+
+    /// <summary>Ids that nobody has had before.</summary>
+    public static string[] Fresh(int count)
+    {
+        var last = Interlocked.Add(ref _fresh, count);
+        var ids = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            ids[i] = Text(last - i);
+        }
+        return ids;
+    }
 
     /// <summary>Ids spread over the revoked ones, or over numbers that are not revoked.</summary>
     public static string[] Some(int count, long revoked, bool hit)

@@ -4,7 +4,7 @@ namespace Rescind.Benchmarks;
 /// a session, and counted.</summary>
 internal sealed class OurWay : Contender, IDisposable
 {
-    private const string Issuer = "https://issuer.example.com";
+    internal const string Issuer = "https://issuer.example.com";
     private readonly SharedMemoryLog _log = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _feed;
