@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security;
 using System.Text;
 
 namespace Rescind.Benchmarks;
@@ -7,7 +8,7 @@ namespace Rescind.Benchmarks;
 /// in a browser, in black and white as well: each line has a mark of its own.</summary>
 internal sealed class Plot(string title, string across, string up)
 {
-    private const int Width = 860;
+    private const int Width = 900;
     private const int Height = 480;
     private const int Left = 70;
     private const int Right = 610;
@@ -16,7 +17,10 @@ internal sealed class Plot(string title, string across, string up)
     private const double LineHeight = 17;
 
     private static readonly string[] Colors =
-        ["#c0392b", "#1f4e8c", "#2e7d32", "#8e5ea2", "#b8860b", "#00838f", "#6d4c41", "#455a64", "#d81b60", "#000000"];
+    [
+        "#c0392b", "#1f4e8c", "#2e7d32", "#8e5ea2", "#b8860b", "#00838f", "#6d4c41", "#455a64", "#d81b60", "#000000",
+        "#7cb342", "#ef6c00",
+    ];
 
     private readonly List<(string Name, List<(double X, double Y)> Points, bool IsOurs)> _lines = [];
 
@@ -72,7 +76,8 @@ internal sealed class Plot(string title, string across, string up)
     private void Line(
         StringBuilder svg, int index, Func<double, double> x, Func<double, double> y, double nameAt)
     {
-        var (name, points, isOurs) = _lines[index];
+        var (text, points, isOurs) = _lines[index];
+        var name = SecurityElement.Escape(text);
         var color = Colors[index % Colors.Length];
         var (width, weight) = isOurs ? ("3.5", "bold") : ("1.5", "normal");
         var path = string.Join(" L", points.Select(point => Invariant($"{x(point.X):0.0} {y(point.Y):0.0}")));
