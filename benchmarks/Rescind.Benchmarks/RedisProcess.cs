@@ -48,8 +48,10 @@ internal sealed class RedisProcess : IAsyncDisposable
         }
     }
 
-    public Task<ConnectionMultiplexer> ConnectAsync() =>
-        ConnectionMultiplexer.ConnectAsync($"{Address},abortConnect=false,allowAdmin=true");
+    /// <summary>A client with much patience: on a busy machine a crowd of calls takes longer than the usual 5 s, and
+    /// then it was slow, not wrong.</summary>
+    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync(
+        $"{Address},abortConnect=false,allowAdmin=true,asyncTimeout=60000,syncTimeout=60000");
 
     public async Task KillAsync()
     {
