@@ -8,6 +8,7 @@ namespace Rescind.Benchmarks;
 /// in a browser, in black and white as well: each line has a mark of its own.</summary>
 internal sealed class Plot(string title, string across, string up)
 {
+    private const int Edge = -20;
     private const int Width = 900;
     private const int Height = 480;
     private const int Left = 70;
@@ -35,8 +36,8 @@ internal sealed class Plot(string title, string across, string up)
         var svg = new StringBuilder();
         svg.AppendLine(Invariant(
             $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" font-family="sans-serif" font-size="13">
-            <rect width="{Width}" height="{Height}" fill="#ffffff"/>
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="{Edge} 0 {Width - Edge} {Height}" font-family="sans-serif" font-size="13">
+            <rect x="{Edge}" width="{Width - Edge}" height="{Height}" fill="#ffffff"/>
             <text x="{Left}" y="26" font-size="16" font-weight="bold">{title}</text>
             """));
         Grid(svg, (x0, x1), (y0, y1));
@@ -70,7 +71,7 @@ internal sealed class Plot(string title, string across, string up)
         var middle = (Left + Right) / 2;
         svg.AppendLine(Invariant($"<text x=\"{middle}\" y=\"{Bottom + 44}\" text-anchor=\"middle\">{across}</text>"));
         svg.AppendLine(Invariant(
-            $"<text transform=\"translate(18 {(Top + Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{up}</text>"));
+            $"<text transform=\"translate({Edge + 18} {(Top + Bottom) / 2}) rotate(-90)\" text-anchor=\"middle\">{up}</text>"));
     }
 
     private void Line(
