@@ -5,7 +5,7 @@ namespace Rescind;
 /// <summary>
 /// Native memory for shards, in regions that the kernel may back with pages of 2 MiB. A look-up goes to a
 /// random place; with pages of 4 KiB the processor first has to look up where that place is, and at a million
-/// entries this costs a third of a miss and of a hit (docs/decisions/0022). A shard alone is smaller than
+/// entries this costs a third of a miss and of a hit (docs/decisions/0023). A shard alone is smaller than
 /// such a page, so shards share them. Guarantees: a whole page that no shard uses is given back to the system
 /// at once. Trades away: nothing where there are no such pages, it is then an allocator like any other.
 /// Called by writers and finalizers only; readers never come here.
