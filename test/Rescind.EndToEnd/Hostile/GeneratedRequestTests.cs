@@ -8,12 +8,12 @@ using Rescind.Tests.Server;
 namespace Rescind.EndToEnd.Hostile;
 
 /// <summary>A real server is asked what its own API description says it can be asked, rightly and wrongly, and every
-/// answer is held against that description. 6,000 requests, half of them on each database; 200,000 by
+/// answer is held against that description. 4,000 requests, half of them on each database; 200,000 by
 /// <c>dotnet run build.cs soak requests</c>.</summary>
 public sealed class GeneratedRequestTests(PostgresServer postgres, ITestOutputHelper output) : IClassFixture<PostgresServer>
 {
     private const int Connections = 16;
-    private const int OrdinaryCount = 6_000;
+    private const int OrdinaryCount = 4_000;
 
     /// <summary>Refusals that nothing but load can bring about here.</summary>
     private static readonly string[] Expected503 = ["busy"];
@@ -60,7 +60,7 @@ public sealed class GeneratedRequestTests(PostgresServer postgres, ITestOutputHe
             + $"{server.WorkingSet >> 20} MiB, {_answered.Count} of {maker.Calls} calls answered well; by status: "
             + string.Join(", ", _statuses.OrderBy(one => one.Key).Select(one => $"{one.Key}: {one.Value:n0}")));
         Assert.True(_wrong.IsEmpty, $"RESCIND_SEED={Seed}\n{string.Join('\n', _wrong)}\n{Faults(server.Output)}");
-        Assert.True(_answered.Count > maker.Calls * 0.75, $"Only {string.Join(", ", _answered.Keys.Order())} were answered well.");
+        Assert.True(_answered.Count > maker.Calls * 0.7, $"Only {string.Join(", ", _answered.Keys.Order())} were answered well.");
         Assert.InRange(server.WorkingSet >> 20, 0, 1024);
     }
 
