@@ -36,7 +36,11 @@ internal sealed class FleetNode : IAsyncDisposable
         var (status, body) = await _app.SendAsync(
             HttpMethod.Post, "/api/auth/admin/revoke-token-by-jti", _admin,
             new { jti = tokenId, reason = "admin_action" });
-        Assert.True(status is 200 or 202, $"The revocation answered {status}: {body}\n{Server.Output}");
+        if (status is not (200 or 202))
+        {
+            // Said only then: after 100,000 revocations the output is 100 MB.
+            Assert.Fail($"The revocation answered {status}: {body}\n{Server.Output}");
+        }
         var receipt = body.GetProperty("receipt");
         return new Receipt(
             status, receipt.GetProperty("state").GetString()!, receipt.GetProperty("nodes_confirmed").GetInt32(),
