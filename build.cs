@@ -27,7 +27,7 @@ return args switch
     ["soak", "kill"] => Soak("*Durability*", ("RESCIND_SOAK_ROUNDS", "100")),
     ["soak", "fleet"] => Soak("*ReceiptTests*", ("RESCIND_SOAK_TRIES", "100000")),
     ["soak", "load"] => Soak("*ProfileLoad*", ("RESCIND_SOAK_SECONDS", "60")),
-    ["soak", "simulation"] => !Build() ? 1 : Run(SimulationProgram, ["lives", "200000", "1000000"], [("RESCIND_SOAK", "1")]),
+    ["soak", "simulation"] => !Build() ? 1 : Run(SimulationProgram, ["lives", "200000", "1000000"], [], isLong: true),
     ["soak", "mistakes"] => FindMistakes(""),
     ["soak", "mistakes", var name] => FindMistakes(name),
     ["soak", "fuzz"] => Soak("*Fuzz*", ("RESCIND_FUZZ_TIMES", "50"), "Rescind.Tests"),
@@ -91,7 +91,7 @@ int Test(string? name)
     if (name is null || "Benchmarks".Contains(name, StringComparison.OrdinalIgnoreCase))
     {
         // None may rot between two measurements; how fast anything is, this run does not ask.
-        var hasRun = Measure("short") == 0;
+        var hasRun = Measure(isLong: false, "short") == 0;
         (passed, failed) = (passed + (hasRun ? 1 : 0), failed + (hasRun ? 0 : 1));
     }
     if (lives is not null)
@@ -185,17 +185,17 @@ int Mutate()
     foreach (var (room, files) in rooms)
     {
         string[] mutate = [.. files.SelectMany(file => new[] { "--mutate", file })];
-        failed += Run("dotnet", ["stryker", .. mutate], [("MutantsOf", room)]);
+        failed += Run("dotnet", ["stryker", .. mutate], [("MutantsOf", room)], isLong: true);
     }
     return failed == 0 ? 0 : 1;
 }
 
 int CompareWithCommitted() => InstallPackages(["redis-server"]) && Build()
-    ? Measure("gate", "benchmarks/Rescind.Benchmarks/ratios.txt")
+    ? Measure(isLong: true, "gate", "benchmarks/Rescind.Benchmarks/ratios.txt")
     : 1;
 
-int Measure(params string[] words) =>
-    Run($"benchmarks/Rescind.Benchmarks/bin/{Configuration}/net10.0/Rescind.Benchmarks", words, []);
+int Measure(bool isLong, params string[] words) =>
+    Run($"benchmarks/Rescind.Benchmarks/bin/{Configuration}/net10.0/Rescind.Benchmarks", words, [], isLong: isLong);
 
 // mistakes.txt: "== what", then one or more of "-- file", "<< what stands there", ">> what to write instead".
 int FindMistakes(string name)
@@ -320,6 +320,7 @@ string[]? Filter(string project, string? name)
         : ["-method", $"*{name}*"];
 }
 
+// With settings it is a soak, which takes as long as it takes.
 (int Passed, int Failed) RunTests(string project, string[]? filter, (string Name, string Value)[] settings)
 {
     if (filter is null)
@@ -330,7 +331,8 @@ string[]? Filter(string project, string? name)
     Directory.CreateDirectory("artifacts");
     File.Delete(report);
     var runner = $"test/{project}/bin/{Configuration}/net10.0/{project}";
-    return Counts(project, report, Run(runner, ["-noLogo", "-noColor", "-result-xml", report, .. filter], settings));
+    return Counts(project, report, Run(
+        runner, ["-noLogo", "-noColor", "-result-xml", report, .. filter], settings, isLong: settings.Length != 0));
 }
 
 (int Passed, int Failed) Counts(string what, string report, int exit)
@@ -387,7 +389,8 @@ Func<int> Beside(string program, params string[] words)
     };
 }
 
-int Run(string program, string[] arguments, (string Name, string Value)[] settings, bool quiet = false)
+int Run(
+    string program, string[] arguments, (string Name, string Value)[] settings, bool quiet = false, bool isLong = false)
 {
     var start = new ProcessStartInfo(program, arguments)
     {
@@ -409,7 +412,7 @@ int Run(string program, string[] arguments, (string Name, string Value)[] settin
         {
             process.StandardOutput.ReadToEnd();
         }
-        if (settings.Length == 0 && !process.WaitForExit(testLimit))
+        if (!isLong && !process.WaitForExit(testLimit))
         {
             Console.Error.WriteLine($"{program} took longer than {testLimit.TotalMinutes} minutes and was ended.");
             process.Kill(entireProcessTree: true);

@@ -32,10 +32,7 @@ internal static class ResponseHeaders
         {
             headers.TryAdd("Cache-Control", "no-store");
         }
-        if (!IsReadToItsEnd(context))
-        {
-            headers.Connection = "close";
-        }
+        ReadPast(context);
         return Task.CompletedTask;
     }
 
@@ -43,13 +40,15 @@ internal static class ResponseHeaders
     /// connection of a longer one. A sender that has not read its answer yet would lose it, and a proxy that
     /// is not told would send the next request on it, perhaps somebody else's. So it reads past more, and
     /// where even that does not suffice the answer says that the connection ends.</summary>
-    private static bool IsReadToItsEnd(HttpContext context)
+    private static void ReadPast(HttpContext context)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
         {
             body.MaxRequestBodySize = MostReadPast;
         }
-        return !HttpProtocol.IsHttp11(context.Request.Protocol)
-            || context.Request.ContentLength is not > MostReadPast;
+        if (HttpProtocol.IsHttp11(context.Request.Protocol) && context.Request.ContentLength > MostReadPast)
+        {
+            context.Response.Headers.Connection = "close";
+        }
     }
 }

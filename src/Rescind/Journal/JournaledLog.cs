@@ -124,7 +124,11 @@ internal sealed class JournaledLog : IRevocationLog
         if (page.Position is not null)
         {
             _replica.Loaded(page);
-            _shared.Owes(_owed.Count != 0);
+            lock (_gate)
+            {
+                // Whoever pays the last of it meanwhile says so after this, not before.
+                _shared.Owes(_owed.Count != 0);
+            }
             Volatile.Write(ref _isLoaded, true);
         }
         return new LogBatch
