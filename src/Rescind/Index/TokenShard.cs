@@ -30,11 +30,20 @@ internal sealed unsafe class TokenShard
     private readonly uint _filterWords;
     private readonly int _fullAt;
 
+    /// <summary>Holds nothing and is full: what a table begins with, so that only shards with entries cost
+    /// memory and a finalizer.</summary>
+    public static readonly TokenShard None = new(0, isFull: true);
+
     public TokenShard(int entries)
+        : this(entries, isFull: false)
+    {
+    }
+
+    private TokenShard(int entries, bool isFull)
     {
         _lineCount = (uint)(entries / (SlotsPerLine * 0.80)) + 2;
         var slots = (long)_lineCount * SlotsPerLine;
-        _fullAt = (int)(slots * 0.90);
+        _fullAt = isFull ? 0 : (int)(slots * 0.90);
         _filterWords = (uint)(slots * 10 / 64) + 1;
         Bytes = (slots * 24) + (_filterWords * 8L);
         _lines = (ulong*)ShardMemory.Take(Bytes);

@@ -13,14 +13,7 @@ internal sealed class TokenTable
     private readonly TokenShard[] _shards = new TokenShard[ShardCount];
     private long _bytes;
 
-    public TokenTable()
-    {
-        for (var i = 0; i < ShardCount; i++)
-        {
-            _shards[i] = new TokenShard(0);
-            _bytes += _shards[i].Bytes;
-        }
-    }
+    public TokenTable() => Array.Fill(_shards, TokenShard.None);
 
     public long Bytes => Volatile.Read(ref _bytes);
 
@@ -103,7 +96,7 @@ internal sealed class TokenTable
     {
         var old = _shards[index];
         var next = old.Rebuilt();
-        _bytes += next.Bytes - old.Bytes;
+        _bytes += next.Bytes - (old == TokenShard.None ? 0 : old.Bytes);
         Volatile.Write(ref _shards[index], next);
         return next;
     }

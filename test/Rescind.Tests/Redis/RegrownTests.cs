@@ -19,7 +19,8 @@ public sealed class RegrownTests(ITestOutputHelper output)
         await using var load = new RevokingLoad([first, second]);
         await Eventually.TrueAsync(() => load.Ended.Count >= 50, "50 revocations are everywhere");
 
-        // The link goes, and with it whatever was on its way; what Redis held is lost.
+        // The link goes, and with it whatever was on its way; what Redis held is lost. An entry whose way was cut
+        // between the two ends as promised, when the lease of the other is over, and is known to one alone.
         link.Cut();
         var length = await LengthAsync(server);
         await server.RestartAsync();
@@ -39,22 +40,24 @@ public sealed class RegrownTests(ITestOutputHelper output)
 
         // They come back to a log of the length that they knew, and somebody who writes nothing joins beside them.
         await using var joined = RedisNode.Start(server.Url, Options());
-        link.Restore();
         var lost = load.Ended;
+        var held = lost.Where(id => first.Check(id) == Verdict.Revoked && second.Check(id) == Verdict.Revoked).ToList();
+        Assert.InRange(lost.Count - held.Count, 0, 1);
+        link.Restore();
         await Eventually.TrueAsync(
             () =>
             {
-                AssertRefused(first, lost);
-                AssertRefused(second, lost);
+                AssertRefused(first, held);
+                AssertRefused(second, held);
                 Assert.All(
                     new[] { first, second }.Where(node => node.Check("never revoked") != Verdict.Unknown),
                     node => AssertRefused(node, others));
                 return first.IsFresh && second.IsFresh && joined.IsFresh;
             },
             "all are fresh again");
-        Assert.All(new[] { first, second }, node => AssertRefused(node, [.. lost, .. others]));
+        Assert.All(new[] { first, second }, node => AssertRefused(node, [.. held, .. others]));
         await Eventually.TrueAsync(
-            () => new[] { other, joined }.All(node => lost.All(id => node.Check(id) == Verdict.Revoked)),
+            () => new[] { first, second, other, joined }.All(node => lost.All(id => node.Check(id) == Verdict.Revoked)),
             "what was lost is given back");
         var before = load.Ended.Count;
         await Eventually.TrueAsync(() => load.Ended.Count > before + 10, "the load goes on");
