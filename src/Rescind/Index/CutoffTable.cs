@@ -6,16 +6,19 @@ namespace Rescind;
 /// <summary>
 /// Rules that name more than a token: subject, client, key and issuer. Compared by exact string, because
 /// outsiders can choose those ids and a hash could be made to collide. Readers never lock; a kind without
-/// rules costs a check no look-up. Each value maps to an immutable set, so a reader sees it before or after a
-/// change, never within.
+/// rules costs a check nothing, and a value that <see cref="CutoffFilter"/> denies costs it no look-up. Each
+/// value maps to an immutable set, so a reader sees it before or after a change, never within.
 /// </summary>
 internal sealed class CutoffTable
 {
+    private const int FewestValues = 64;
+
     private readonly ConcurrentDictionary<Target, RuleSet> _sets = new();
     private readonly Dictionary<RevocationId, LogEntry> _entries = [];
     private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
     private readonly long[] _latest = new long[(int)RuleKind.Issuer + 1];
     private long _latestRemoved = long.MinValue;
+    private CutoffFilter _filter = new(FewestValues);
 
     private readonly record struct Target(RuleKind Kind, string Issuer, string Value);
 
@@ -35,14 +38,17 @@ internal sealed class CutoffTable
         }
     }
 
-    /// <summary>About: two strings that the log entry brought, the set, and three dictionary slots.</summary>
-    public long Bytes => _entries.Count * 400L;
+    /// <summary>About: two strings that the log entry brought, the set, three dictionary slots, and the
+    /// filter.</summary>
+    public long Bytes => (_entries.Count * 400L) + Filter.Bytes;
+
+    private CutoffFilter Filter => Volatile.Read(ref _filter);
 
     public int Count(RuleKind kind) => Volatile.Read(ref _counts[(int)kind]);
 
     /// <summary>The latest cutoff that names exactly this, or the least number when there is none.</summary>
     public long CutoffOf(RuleKind kind, string issuer, string? value) =>
-        Count(kind) != 0 && value is not null
+        Count(kind) != 0 && value is not null && Filter.MayHold(kind, value)
         && _sets.TryGetValue(new Target(kind, issuer, value), out var set)
             ? set.Cutoff
             : long.MinValue;
@@ -81,6 +87,7 @@ internal sealed class CutoffTable
         }
         var target = TargetOf(entry);
         _sets[target] = _sets.GetValueOrDefault(target, RuleSet.None).With(new Rule(entry.Id, entry.Cutoff));
+        Filter_NeedsLock(target);
         Tally_NeedsLock(target.Kind, 1);
         Volatile.Write(
             ref _latest[(int)target.Kind], Math.Max(_latest[(int)target.Kind], entry.Cutoff));
@@ -120,6 +127,21 @@ internal sealed class CutoffTable
     public IEnumerable<LogEntry> Entries_NeedsLock() => _entries.Values;
 
     private static Target TargetOf(in LogEntry entry) => new(entry.Id.Kind, entry.Issuer!, entry.Value!);
+
+    private void Filter_NeedsLock(Target target)
+    {
+        if (!_filter.IsFull)
+        {
+            _filter.Add(target.Kind, target.Value);
+            return;
+        }
+        var next = new CutoffFilter(Math.Max(FewestValues, _sets.Count * 2));
+        foreach (var (known, _) in _sets)
+        {
+            next.Add(known.Kind, known.Value);
+        }
+        Volatile.Write(ref _filter, next);
+    }
 
     private long Latest(RuleKind kind) => Volatile.Read(ref _latest[(int)kind]);
 
