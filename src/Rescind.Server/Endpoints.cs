@@ -18,12 +18,13 @@ internal static class Endpoints
     public static void Map(WebApplication app, ServerSettings settings)
     {
         var audit = app.Services.GetRequiredService<AuditFilter>();
-        var auth = app.MapGroup("/api/auth").AddEndpointFilter(audit.Run).AddEndpointFilter(BodyFilter.Run)
-            .WithTags("auth");
+        var auth = app.MapGroup("/api/auth").AddEndpointFilter(Accepting.Run).AddEndpointFilter(audit.Run)
+            .AddEndpointFilter(BodyFilter.Run).WithTags("auth");
         MapAccounts(auth);
         MapRevoking(auth);
         app.MapGet("/api/users/profile", (Profile call, HttpContext context) => call.AnswerAsync(context))
-            .RequireAuthorization().Produces<ProfileAnswer>().WithTags("users");
+            .RequireAuthorization().AddEndpointFilter(Accepting.Run).Produces<ProfileAnswer>()
+            .WithTags("users");
         auth.MapGet("/security/status",
             (SecurityStatus call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Limit(Limit.Read).Produces<SecurityStatusAnswer>()
@@ -107,7 +108,8 @@ internal static class Endpoints
             .RequireAuthorization(Caller.AdminPolicy).Produces<ImportUsersAnswer>();
         MapUsers(admin.MapGroup("/users").RequireAuthorization(Caller.AdminPolicy));
         admin.MapGet("/audit", (ListAudit call, HttpContext context) => call.AnswerAsync(context))
-            .RequireAuthorization(Caller.AdminPolicy).Produces<ListAuditAnswer>();
+            .RequireAuthorization(Caller.AdminPolicy)
+            .Produces<ListAuditAnswer>(200, Accepting.Json, Accepting.Csv);
         admin.MapGet("/audit/verify", (VerifyAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<VerifyAuditAnswer>();
         admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)

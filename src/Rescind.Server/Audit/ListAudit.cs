@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Rescind.AspNetCore;
+using Rescind.Server.Answers;
 using Rescind.Server.Database;
 
 namespace Rescind.Server.Audit;
@@ -60,14 +61,14 @@ internal sealed class ListAudit(AccountStore store, AuditShipper shipper)
 
     private static IResult Answer(HttpContext context, List<AuditRow> page, string? next)
     {
-        if (context.Request.GetTypedHeaders().Accept.Any(
-            type => type.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase)))
+        var request = context.Request;
+        if (Accepting.Names(request, Accepting.Csv) || !Accepting.Takes(request, Accepting.Json))
         {
             if (next is not null)
             {
                 context.Response.Headers["Link"] = $"<?cursor={next}>; rel=\"next\"";
             }
-            return TypedResults.Text(AuditCsv.Of(page), "text/csv", Encoding.UTF8);
+            return TypedResults.Text(AuditCsv.Of(page), Accepting.Csv, Encoding.UTF8);
         }
         return TypedResults.Json(new ListAuditAnswer
         {

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using Rescind.Server.Answers;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Operations;
@@ -21,6 +22,7 @@ internal static class ApiDescription
         [401] = "token_missing, token_invalid, token_expired, token_revoked, invalid_credentials",
         [403] = "forbidden, account_disabled",
         [404] = "not_found",
+        [406] = "not_acceptable",
         [409] = "conflict",
         [413] = "body_too_large",
         [415] = "unsupported_media_type",
@@ -73,7 +75,7 @@ internal static class ApiDescription
         refusals.UnionWith(page.Body is null ? [] : [400, 413, 415]);
         refusals.UnionWith(needsCaller ? [401] : []);
         refusals.UnionWith(policies.Exists(policy => policy.Policy == Caller.AdminPolicy) ? [403] : []);
-        refusals.UnionWith(path.StartsWith("/api", StringComparison.Ordinal) ? [429, 503] : []);
+        refusals.UnionWith(path.StartsWith("/api", StringComparison.Ordinal) ? [406, 429, 503] : []);
         foreach (var status in refusals.Order())
         {
             operation.Responses![$"{status}"] = Refusal(status, context.Document!);
@@ -129,7 +131,7 @@ internal static class ApiDescription
         }
         if (path == "/api/auth/admin/audit" && responses["200"].Content is { } content)
         {
-            content["text/csv"] = new OpenApiMediaType
+            content[Accepting.Csv] = new OpenApiMediaType
             {
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String },
             };
