@@ -41,6 +41,7 @@ internal sealed class SqliteFile : IDisposable
     {
         (Path, _lock) = (path, held);
         Writer = Connect();
+        Entries = new EntryInsert(Writer);
         Reader = Connect();
         Records = Connect();
     }
@@ -49,6 +50,9 @@ internal sealed class SqliteFile : IDisposable
 
     /// <summary>For the writer loop alone.</summary>
     public SqliteConnection Writer { get; }
+
+    /// <summary>For the writer loop alone.</summary>
+    public EntryInsert Entries { get; }
 
     /// <summary>For whoever holds its lock; sees what is committed.</summary>
     public SqliteConnection Reader { get; }
@@ -118,6 +122,7 @@ internal sealed class SqliteFile : IDisposable
     {
         Records.Dispose();
         Reader.Dispose();
+        Entries.Dispose();
         Writer.Dispose();
         _lock.Dispose();
     }

@@ -81,9 +81,9 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
         return true;
     }
 
-    private static long Join(SqliteConnection connection, JournalUpdate update)
+    private long Join(SqliteConnection connection, JournalUpdate update)
     {
-        SqliteRevocationLog.Insert(connection, update.Entries);
+        file.Entries.Insert(update.Entries);
         if (SqliteFile.Number(connection, "SELECT EXISTS (SELECT 1 FROM journal)") != 0)
         {
             DropReturned(connection, update.Entries);

@@ -28,7 +28,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         {
             throw new ArgumentException("A batch holds at least one entry.", nameof(batch));
         }
-        var last = await commits.DoAsync(connection => Insert(connection, batch.Span), cancel);
+        var last = await commits.DoAsync(_ => file.Entries.Insert(batch.Span), cancel);
         Announce(last);
         return new LogPosition(last, _history);
     }
@@ -96,21 +96,6 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
             await commits.DoAsync(GiveBackSpace, cancel);
         }
         return new CompactionResult(dropped, before, new FileInfo(file.Path).Length);
-    }
-
-    public static ulong Insert(SqliteConnection connection, ReadOnlySpan<LogEntry> batch)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = "INSERT INTO log (expires, entry) VALUES (@expires, @entry) RETURNING position";
-        var expires = command.Parameters.Add("@expires", SqliteType.Integer);
-        var bytes = command.Parameters.Add("@entry", SqliteType.Blob);
-        var last = 0L;
-        foreach (ref readonly var entry in batch)
-        {
-            (expires.Value, bytes.Value) = (SecondsOf(entry.ExpiresAt), BytesOf(entry));
-            last = (long)command.ExecuteScalar()!;
-        }
-        return (ulong)last;
     }
 
     private LogBatch Read_NeedsLock(LogPosition after, int max)

@@ -18,7 +18,7 @@ if (args is ["find", ..])
     var found = Many.Run(from, lives, mostFailed: 1);
     Console.WriteLine(found.Failed.Count == 0
         ? $"NOT FOUND in {found.Lives} lives"
-        : $"found in {found.Lives} lives, checker {found.Failed.First().Broken!.Checker}");
+        : $"found in {found.Lives} lives, seed {found.Failed.First().Seed}, checker {found.Failed.First().Broken!.Checker}");
     return found.Failed.Count == 0 ? 1 : 0;
 }
 var many = Many.Run(from, lives);

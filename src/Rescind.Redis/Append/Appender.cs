@@ -19,12 +19,11 @@ internal sealed class Appender(
         var packs = codec.Pack(entries);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            var epoch = watch.Epoch;
-            if (epoch == FleetWatch.NoEpoch)
+            if (watch.Epoch == FleetWatch.NoEpoch)
             {
-                epoch = (await heartbeats.LookAsync(CancellationToken.None)).Epoch;
+                await heartbeats.LookAsync(CancellationToken.None);
             }
-            if (await TryAppendAsync(epoch, packs, entries) is { } flight)
+            if (await TryAppendAsync(watch.Stay, packs, entries) is { } flight)
             {
                 return flight;
             }
@@ -33,12 +32,12 @@ internal sealed class Appender(
         throw new IOException("The log in Redis changes its epoch faster than it can be written to.");
     }
 
-    private async Task<AppendQueue.Flight?> TryAppendAsync(string epoch, List<EntryPack> packs,
-        LogEntry[] entries)
+    private async Task<AppendQueue.Flight?> TryAppendAsync(
+        (string Epoch, int Number) stay, List<EntryPack> packs, LogEntry[] entries)
     {
         var randoms = packs.Select(_ => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))).ToArray();
         var (answer, isReplicated) = await link.RunAsync(
-            RedisScripts.Append, Arguments(epoch, packs, randoms), _ =>
+            RedisScripts.Append, Arguments(stay.Epoch, packs, randoms), _ =>
                 watch.Servers, CancellationToken.None);
         var parts = HeartbeatAnswer.Parts(answer);
         if ((string?)parts[0] != "ok")
@@ -58,13 +57,13 @@ internal sealed class Appender(
             ids.Add((new LogPosition(number, randoms[i]), packs[i].Count));
         }
         // First remembered, then asked: whoever sees the log lost after this line misses these entries.
-        ahead.Appended(epoch, ids[^1].Item1, entries);
-        if (watch.Epoch != epoch)
+        ahead.Appended(stay.Epoch, ids[^1].Item1, entries);
+        if (watch.Stay != stay)
         {
             return null; // this process stood still; the log has been lost since, perhaps with these entries
         }
-        var others = watch.NoteAppend(epoch, HeartbeatAnswer.ProcessesOf(parts[3]));
-        return new AppendQueue.Flight(ids, new Receipts.Audience(epoch, others, clock.GetTimestamp()));
+        var others = watch.NoteAppend(stay.Epoch, HeartbeatAnswer.ProcessesOf(parts[3]));
+        return new AppendQueue.Flight(ids, new Receipts.Audience(stay, others, clock.GetTimestamp()));
     }
 
     private RedisValue[] Arguments(string epoch, List<EntryPack> packs, ulong[] randoms)

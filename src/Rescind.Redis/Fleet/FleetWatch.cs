@@ -15,6 +15,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
     private readonly Dictionary<string, ulong> _confirmed = new(StringComparer.Ordinal);
     private Dictionary<string, Seen> _seen = new(StringComparer.Ordinal);
     private string _epoch = NoEpoch;
+    private int _epochs;
     private ulong _lastBeat;
     private long? _answered;
     private long? _closed;
@@ -36,6 +37,19 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
             lock (_gate)
             {
                 return _epoch;
+            }
+        }
+    }
+
+    /// <summary>The epoch, and how many this process has seen: one that it comes back to after another is not
+    /// the same stay, and what was on its way meanwhile counts for nothing.</summary>
+    public (string Epoch, int Number) Stay
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (_epoch, _epochs);
             }
         }
     }
@@ -110,6 +124,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
             var isNewEpoch = answer.Epoch != _epoch;
             if (isNewEpoch)
             {
+                _epochs++;
                 (_epoch, _watched, _closed, _answered) = (answer.Epoch, TimeSpan.Zero, null, null);
                 _seen = new(StringComparer.Ordinal);
                 _confirmed.Clear();

@@ -13,11 +13,12 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
     private readonly Queue<LogPosition> _order = [];
 
     /// <summary>Who must confirm an append.</summary>
-    /// <param name="Epoch">The epoch it was made in.</param>
+    /// <param name="Stay">The stay in an epoch that it was made in.</param>
     /// <param name="Others">Other processes with their heartbeat counters then; null: nobody can be
     /// counted.</param>
     /// <param name="Answered">When the append was answered, by the monotonic clock.</param>
-    public sealed record Audience(string Epoch, Dictionary<string, ulong>? Others, long Answered);
+    public sealed record Audience(
+        (string Epoch, int Number) Stay, Dictionary<string, ulong>? Others, long Answered);
 
     public void Expect(LogPosition position, Audience audience)
     {
@@ -61,14 +62,14 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
         {
             audience = _pending.GetValueOrDefault(position);
         }
-        if (audience?.Others is not { } others || audience.Epoch != watch.Epoch)
+        if (audience?.Others is not { } others || audience.Stay != watch.Stay)
         {
             return (0, Math.Max(1, (audience?.Others?.Count ?? 0) + 1));
         }
         var (done, expected) = (1, 1);
         foreach (var (key, beat) in others)
         {
-            var hasConfirmed = watch.HasConfirmed(audience.Epoch, key, position.Number);
+            var hasConfirmed = watch.HasConfirmed(audience.Stay.Epoch, key, position.Number);
             if (hasConfirmed || !watch.HoldsNoLease(key, beat))
             {
                 expected++;

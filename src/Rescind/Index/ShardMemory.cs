@@ -37,6 +37,18 @@ internal static unsafe partial class ShardMemory
         public bool Holds(nint address) => address >= Base && address < Base + Length;
     }
 
+    /// <summary>The bytes of all regions.</summary>
+    public static long Reserved
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return Regions.Sum(region => region.Length);
+            }
+        }
+    }
+
     /// <returns>Zeroed memory, aligned to a cache line.</returns>
     public static void* Take(long bytes)
     {

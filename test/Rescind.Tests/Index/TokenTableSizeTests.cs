@@ -45,6 +45,22 @@ public sealed class TokenTableSizeTests(ITestOutputHelper output)
         Assert.Equal((100_000, 100_000), (hits, misses));
     }
 
+    /// <summary>A table that grows replaces each shard again and again. A hundred million revocations left 20 GB behind
+    /// before the collector took notice, and the process was killed.</summary>
+    [Fact]
+    public void What_a_growing_table_leaves_behind_goes_back()
+    {
+        var (table, most) = (new TokenTable(), 0L);
+        for (var i = 0; i < 5_000_000; i++)
+        {
+            table.Add_NeedsLock(TokenKey.Of(RuleKind.Token, TestWorld.Issuer, $"{i}"), 1, uint.MaxValue);
+            most = i % 50_000 == 0 ? Math.Max(most, ShardMemory.Reserved) : most;
+        }
+        output.WriteLine($"{table.Bytes:n0} bytes in use, at most {most:n0} reserved");
+        Assert.InRange(most, table.Bytes / 2, table.Bytes * 4);
+        GC.KeepAlive(table);
+    }
+
 #pragma warning disable CA2012, xUnit1031 // the test is that the check completed at once
     private static Verdict Completed(ValueTask<Verdict> check) =>
         check.IsCompletedSuccessfully ? check.GetAwaiter().GetResult() : Verdict.Unknown;

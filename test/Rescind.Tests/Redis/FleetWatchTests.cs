@@ -48,9 +48,27 @@ public sealed class FleetWatchTests
         Assert.NotNull(watch.NoteAppend("epoch", new Dictionary<string, ProcessRecord>(StringComparer.Ordinal)));
     }
 
-    private static HeartbeatAnswer Answer(ulong beatOfOther) => new()
+    /// <summary>An append that was answered before the log was elsewhere for a while must be made again, however late
+    /// its answer is looked at.</summary>
+    [Fact]
+    public void An_epoch_that_comes_back_is_another_stay()
     {
-        Epoch = "epoch", IsClosed = false, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,
+        var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), new TestClock());
+        watch.Note(1, Answer(beatOfOther: 1), isReplicated: true);
+        var first = watch.Stay;
+        watch.Note(2, Answer(beatOfOther: 2), isReplicated: true);
+        Assert.Equal(first, watch.Stay);
+
+        watch.Note(3, Answer(beatOfOther: 3, "another"), isReplicated: true);
+        watch.Note(4, Answer(beatOfOther: 4), isReplicated: true);
+
+        Assert.Equal(first.Epoch, watch.Stay.Epoch);
+        Assert.NotEqual(first, watch.Stay);
+    }
+
+    private static HeartbeatAnswer Answer(ulong beatOfOther, string epoch = "epoch") => new()
+    {
+        Epoch = epoch, IsClosed = false, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,
         Time = DateTimeOffset.UnixEpoch, KnowsRun = true, Servers = 1, Packs = [],
         Processes = new Dictionary<string, ProcessRecord>(StringComparer.Ordinal)
         {
