@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace Rescind.Redis;
@@ -5,7 +6,8 @@ namespace Rescind.Redis;
 /// <summary>
 /// Up to where the stream is worth cutting: the last pack with something dead in it, as long as at most four
 /// live entries are carried for each dead one, or few in all. The newest pack is only cut when its last entry
-/// lives, so that the newest entry is never dropped.
+/// lives, so that the newest entry is never dropped. Reads the stream once to decide and once more to carry,
+/// and keeps no entries meanwhile: memory does not grow with the log.
 /// </summary>
 internal sealed class CompactionPlan
 {
@@ -13,16 +15,13 @@ internal sealed class CompactionPlan
     private const int FewLive = 10_000;
     private const int LivePerDead = 4;
 
+    private readonly IRedisLink _link;
+    private readonly PackCodec _codec;
+    private readonly DateTimeOffset _now;
     private readonly List<LogPosition> _packs = [];
 
-    private readonly PackCodec _codec;
-    private IReadOnlyList<LogEntry> _live = [];
-    private int _carried;
-
-    private CompactionPlan(PackCodec codec) => _codec = codec;
-
-    /// <summary>Live entries that stand before the cut, each once.</summary>
-    public IEnumerable<LogEntry> Carried => _live.Take(_carried);
+    private CompactionPlan(IRedisLink link, PackCodec codec, DateTimeOffset now) =>
+        (_link, _codec, _now) = (link, codec, now);
 
     public long Dropped { get; private set; }
 
@@ -39,119 +38,126 @@ internal sealed class CompactionPlan
     public static async Task<CompactionPlan> MakeAsync(
         IRedisLink link, PackCodec codec, DateTimeOffset now, CancellationToken cancel)
     {
-        var plan = new CompactionPlan(codec);
+        var plan = new CompactionPlan(link, codec, now);
         var newest = HeartbeatAnswer.Parts(await link.ExecuteAsync(
             "XREVRANGE", [link.Stream, "+", "-", "COUNT", 1], cancel));
         if (newest.Length != 0)
         {
-            await plan.ReadAsync(link, IdOf(newest[0]), now, cancel);
+            await plan.DecideAsync(IdOf(newest[0]), cancel);
         }
         return plan;
     }
 
-    private async Task ReadAsync(
-        IRedisLink link, string newest, DateTimeOffset now, CancellationToken cancel)
+    /// <summary>Live entries that stand before the cut, in parts.</summary>
+    /// <exception cref="IOException">As <see cref="MakeAsync"/>.</exception>
+    public async IAsyncEnumerable<LogEntry[]> CarriedAsync(
+        int most, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var (tally, from) = (new Tally(_codec, now), "-");
-        while (true)
+        if (_packs.Count == 0)
         {
-            var page = HeartbeatAnswer.Parts(await link.ExecuteAsync(
-                "XRANGE", [link.Stream, from, newest, "COUNT", PageSize], cancel));
+            yield break;
+        }
+        var (seen, part, pack) = (new SeenEntries(), new List<LogEntry>(most), new List<LogEntry>());
+        await foreach (var (_, bytes) in PacksAsync(StreamId.TextOf(_packs[^1]), cancel))
+        {
+            Unpack(bytes, pack);
+            foreach (var line in pack.Where(line => !IsDead(line) && seen.IsNews(line)))
+            {
+                part.Add(line);
+                if (part.Count == most)
+                {
+                    yield return [.. part];
+                    part.Clear();
+                }
+            }
+        }
+        if (part.Count != 0)
+        {
+            yield return [.. part];
+        }
+    }
+
+    private async Task DecideAsync(string newest, CancellationToken cancel)
+    {
+        var (seen, pack, packs) = (new SeenEntries(), new List<LogEntry>(), new List<LogPosition>());
+        var (live, dead, horizon) = (0L, 0L, 0L);
+        await foreach (var (id, bytes) in PacksAsync(newest, cancel))
+        {
+            // A forged pack is as good as dead.
+            var deadHere = Unpack(bytes, pack) == PackContent.Forged ? 1 : pack.Count(IsDead);
+            if (id == newest && (pack.Count == 0 || IsDead(pack[^1])))
+            {
+                return;
+            }
+            dead += deadHere;
+            live += pack.Count(line => !IsDead(line) && seen.IsNews(line));
+            horizon = pack.Where(line => IsDead(line) && !line.IsLift)
+                .Select(line => line.ExpiresAt.ToUnixTimeSeconds()).Append(horizon).Max();
+            packs.Add(StreamId.Parse(id));
+            if (deadHere != 0 && live <= Math.Max(FewLive, dead * LivePerDead))
+            {
+                // The cut moves behind this pack.
+                _packs.AddRange(packs);
+                packs.Clear();
+                (Dropped, Horizon) = (dead, horizon);
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<(string Id, byte[] Bytes)> PacksAsync(
+        string last, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        for (var from = "-"; ;)
+        {
+            var page = HeartbeatAnswer.Parts(await _link.ExecuteAsync(
+                "XRANGE", [_link.Stream, from, last, "COUNT", PageSize], cancel));
             foreach (var entry in page)
             {
-                if (tally.Add(IdOf(entry), (byte[])entry[1][1]!, isNewest: IdOf(entry) == newest))
-                {
-                    Cut(tally);
-                }
+                yield return (IdOf(entry), (byte[])entry[1][1]!);
             }
             if (page.Length < PageSize)
             {
-                return;
+                yield break;
             }
             from = "(" + IdOf(page[^1]);
         }
     }
 
-    private static string IdOf(RedisResult entry) => (string)entry[0]!;
-
-    /// <summary>Moves the cut behind the packs read so far.</summary>
-    private void Cut(Tally tally)
+    private PackContent Unpack(byte[] bytes, List<LogEntry> pack)
     {
-        _packs.AddRange(tally.Packs);
-        tally.Packs.Clear();
-        (_live, _carried) = (tally.Live, tally.Live.Count);
-        (Dropped, Horizon) = (tally.Dead, tally.Horizon);
+        pack.Clear();
+        var content = _codec.Unpack(bytes, pack);
+        return content == PackContent.Unreadable
+            ? throw new IOException(
+                "The log in Redis holds an entry that this version cannot read; not compacted.")
+            : content;
     }
 
-    /// <summary>What stands in the packs up to one.</summary>
-    private sealed class Tally(PackCodec codec, DateTimeOffset now)
+    private bool IsDead(LogEntry line) =>
+        line.ExpiresAt != DateTimeOffset.MaxValue && line.ExpiresAt < _now;
+
+    private static string IdOf(RedisResult entry) => (string)entry[0]!;
+
+    /// <summary>What was seen a while ago. One that stands twice is carried once, unless its second life is
+    /// longer; of more entries than are remembered, twice, which costs space and nothing else.</summary>
+    private sealed class SeenEntries
     {
-        private readonly List<LogEntry> _pack = [];
-        private readonly Dictionary<(RevocationId, bool), int> _places = [];
+        private const int Most = 1_000_000;
 
-        public List<LogPosition> Packs { get; } = [];
+        private readonly Dictionary<(RevocationId, bool), DateTimeOffset> _until = [];
 
-        /// <summary>In the order of the stream, so that a cut is a number of them: copying them at each
-        /// would take time with the square of the log.</summary>
-        public List<LogEntry> Live { get; } = [];
-
-        public long Dead { get; private set; }
-
-        public long Horizon { get; private set; }
-
-        /// <returns>Whether the stream is worth cutting behind this pack.</returns>
-        public bool Add(string id, byte[] bytes, bool isNewest)
+        public bool IsNews(LogEntry line)
         {
-            _pack.Clear();
-            var content = codec.Unpack(bytes, _pack);
-            if (content == PackContent.Unreadable)
-            {
-                throw new IOException(
-                    "The log in Redis holds an entry that this version cannot read; not compacted.");
-            }
-            // A forged pack is as good as dead.
-            var dead = content == PackContent.Forged ? 1 : _pack.Count(IsDead);
-            if (isNewest && (_pack.Count == 0 || IsDead(_pack[^1])))
+            if (_until.TryGetValue((line.Id, line.IsLift), out var until) && until >= line.ExpiresAt)
             {
                 return false;
             }
-            Dead += content == PackContent.Forged ? 1 : 0;
-            foreach (var line in _pack)
+            if (_until.Count == Most)
             {
-                Add(line);
+                _until.Clear();
             }
-            Packs.Add(StreamId.Parse(id));
-            return dead != 0 && Live.Count <= Math.Max(FewLive, Dead * LivePerDead);
+            _until[(line.Id, line.IsLift)] = line.ExpiresAt;
+            return true;
         }
-
-        private void Add(LogEntry line)
-        {
-            if (!IsDead(line))
-            {
-                AddLive(line);
-                return;
-            }
-            Dead++;
-            if (!line.IsLift)
-            {
-                Horizon = Math.Max(Horizon, line.ExpiresAt.ToUnixTimeSeconds());
-            }
-        }
-
-        /// <summary>One that stands twice is carried once, with its longer life.</summary>
-        private void AddLive(LogEntry line)
-        {
-            if (_places.TryAdd((line.Id, line.IsLift), Live.Count))
-            {
-                Live.Add(line);
-            }
-            else if (_places[(line.Id, line.IsLift)] is var place && Live[place].ExpiresAt < line.ExpiresAt)
-            {
-                Live[place] = line;
-            }
-        }
-
-        private bool IsDead(LogEntry line) =>
-            line.ExpiresAt != DateTimeOffset.MaxValue && line.ExpiresAt < now;
     }
 }

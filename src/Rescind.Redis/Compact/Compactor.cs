@@ -72,7 +72,7 @@ internal sealed class Compactor(
     private async Task CarryAsync(CompactionPlan plan, CancellationToken cancel)
     {
         var last = default(LogPosition);
-        foreach (var part in plan.Carried.Chunk(CarryStep))
+        await foreach (var part in plan.CarriedAsync(CarryStep, cancel))
         {
             last = await appends.AppendAsync(part, cancel);
         }
