@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
+using Rescind.Server.Answers;
 using Rescind.Server.Operations;
 using Rescind.Server.Settings;
 
@@ -32,9 +33,17 @@ internal sealed class Preparation(
                 return;
             }
         }
-        await administrator.MakeAsync(cancel);
-        await strangers.LearnAsync(cancel);
-        IsDone = true;
+        try
+        {
+            await administrator.MakeAsync(cancel);
+            await strangers.LearnAsync(cancel);
+            IsDone = true;
+        }
+        catch (Exception fault) when (settings.Database is not null && FaultHandler.IsDatabaseAway(fault))
+        {
+            // It has gone since the tables were made; no start fails because of that.
+            Log.StillNotPrepared(logger, fault.GetBaseException().Message);
+        }
     }
 
     protected override async Task RunAsync(CancellationToken cancel)
@@ -47,7 +56,7 @@ internal sealed class Preparation(
                 await TryAsync(cancel);
             }
             catch (Exception fault) when (
-                fault is StartRefusedException || Answers.FaultHandler.IsDatabaseAway(fault))
+                fault is StartRefusedException || FaultHandler.IsDatabaseAway(fault))
             {
                 Log.StillNotPrepared(logger, fault.Message);
             }

@@ -29,6 +29,20 @@ public sealed class AheadOfReadsTests
         Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
     }
 
+    /// <summary>Found by the simulation: an append was answered, its process stood still, and came back in the next epoch
+    /// with a read that had been sent before. In the same epoch such an entry need not be in the answer yet.</summary>
+    [Theory]
+    [InlineData("one", false)]
+    [InlineData("two", true)]
+    public void What_was_appended_after_a_read_was_sent_is_missed_in_another_epoch_only(string epoch, bool isMissed)
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(1, 7));
+        var start = ahead.StartAfter(at);
+        ahead.Appended("one", new LogPosition(2, 8), [new LogEntry { Id = default, ExpiresAt = DateTimeOffset.MaxValue }]);
+
+        Assert.Equal(isMissed, ahead.IsIncomplete(start, Answer(epoch), at, isAtTail: true));
+    }
+
     private static HeartbeatAnswer Answer(string epoch, params LogPosition[] packs) => new()
     {
         Epoch = epoch, IsClosed = true, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,
