@@ -43,6 +43,8 @@ internal sealed class Checker
     {
         switch (one)
         {
+            case { What: "count" }:
+                break; // what stands for the status there is a number of rules
             case { Status: 500 }:
             case { Status: > 500 and not 503, Where: not "front" }:
                 Break("fault", one, $"answered {one.Status}");
@@ -116,9 +118,9 @@ internal sealed class Checker
     {
         if (!_story.WasIssued(refusal.On))
         {
-            if (refusal.What == "refresh" && !MayBeRevoked(refusal, refusal.On[..refusal.On.LastIndexOf('/')] + "/1"))
+            if (refusal.What == "refresh")
             {
-                Break("false refusal", refusal, $"answered {refusal.Word}");
+                LookAtRefusedRefresh(refusal, refusal.On[..refusal.On.LastIndexOf('/')] + "/1");
             }
         }
         else if (refusal.Word == "token_revoked")
@@ -136,11 +138,25 @@ internal sealed class Checker
         }
     }
 
+    private void LookAtRefusedRefresh(Event refusal, string first)
+    {
+        if (MayBeRevoked(refusal, first))
+        {
+            return;
+        }
+        if (refusal.Word == "token_revoked" && CameLate(first))
+        {
+            Except("a log-in right after a revocation that its node did not know yet");
+            return;
+        }
+        Break("false refusal", refusal, $"answered {refusal.Word}");
+    }
+
     private void LookAtRevoked(Event refusal)
     {
         if (!MayBeRevoked(refusal, refusal.On))
         {
-            if (CameLate(refusal))
+            if (CameLate(refusal.On))
             {
                 Except("a log-in right after a revocation that its node did not know yet");
                 return;
@@ -162,10 +178,10 @@ internal sealed class Checker
             && one.Begun < refusal.Begun);
 
     /// <summary>A cutoff reaches some seconds past its time; only a node that knows it stamps tokens after it.</summary>
-    private bool CameLate(Event refusal)
+    private bool CameLate(string token)
     {
-        var issue = _story.IssueOf(refusal.On);
-        return _story.RevokesOf(refusal.On).Any(one => Story.IsOfUser(one) && one.Where != issue.Where
+        var issue = _story.IssueOf(token);
+        return _story.RevokesOf(token).Any(one => Story.IsOfUser(one) && one.Where != issue.Where
             && one.Begun < issue.Begun && issue.Begun < one.Ended + (4 * Second));
     }
 

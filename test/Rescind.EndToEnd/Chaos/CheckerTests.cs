@@ -84,6 +84,25 @@ public sealed class CheckerTests
         Finds("false refusal: user1/s1/2",
             [.. Good(), Issue(2, Session + "/1"), At(4, "node-1", "refresh", Session + "/2", 401, "token_revoked")]);
 
+    /// <summary>A node that does not know a cutoff stamps a token that the cutoff hits; its session cannot be refreshed
+    /// either.</summary>
+    [Fact]
+    public void A_log_in_that_a_cutoff_from_elsewhere_hits_is_an_exception_and_is_counted()
+    {
+        List<Event> late = [.. Good(), Revoke(2, "node-1", "user1"), Issue(4, Session + "/1")];
+        foreach (var refusal in new[]
+        {
+            Check(6, "node-1", Session + "/1", 401, "token_revoked"),
+            At(6, "node-1", "refresh", Session + "/2", 401, "token_revoked"),
+        })
+        {
+            var (broken, exceptions) = Checker.Check([.. late, refusal]);
+            Assert.Empty(broken);
+            Assert.Equal(1, Assert.Single(exceptions).Value);
+        }
+        Finds("false refusal: user1/s1/2", [.. late, At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")]);
+    }
+
     [Fact]
     public void Accepted_in_the_end_is_lost() => Finds("nothing lost: minted1",
         [.. Good().Select(one => one is { What: "last check", On: Token } ? one with { Status = 200 } : one)]);
@@ -127,6 +146,9 @@ public sealed class CheckerTests
     {
         Finds("count: node-1", [.. Good().Select(one =>
             one is { What: "count", Where: "node-1" } ? one with { Status = 2 } : one)]);
+        Assert.All(
+            Checker.Check([.. Good().Select(one => one.What == "count" ? one with { Status = 2_700 } : one)]).Broken,
+            one => Assert.StartsWith("count: ", one)); // it is a number of rules, not a status
         Finds("audit: minted1", [.. Good().Where(one => one.What != "audited")]);
         Finds("audit: the chains", [.. Good().Select(one => one.What == "audit verified" ? one with { Status = 0 } : one)]);
     }

@@ -19,12 +19,11 @@ internal static class Faults
     {
         yield return new Fault($"killed {node.Name}", [node.Name], async () =>
         {
-            world.MarkDown(node.Name, true);
+            world.MarkDown(node.Name);
             await node.Server.KillAsync();
         }, () =>
         {
-            node.Server.Launch();
-            world.MarkDown(node.Name, false);
+            world.Start(node.Name, node.Server.Launch);
             return Task.CompletedTask;
         });
         yield return new Fault(
@@ -44,10 +43,9 @@ internal static class Faults
         }
         async Task StartAtAsync(TimeSpan ahead)
         {
-            world.MarkDown(node.Name, true);
+            world.MarkDown(node.Name);
             await node.Server.KillAsync();
-            node.LaunchAt(ahead);
-            world.MarkDown(node.Name, false);
+            world.Start(node.Name, () => node.LaunchAt(ahead));
         }
     }
 
@@ -90,12 +88,12 @@ internal static class Faults
     {
         yield return new Fault("killed postgres", ["postgres"], async () =>
         {
-            world.MarkDown("postgres", true);
+            world.MarkDown("postgres");
             await world.Postgres.KillAsync();
         }, async () =>
         {
-            await world.Postgres.StartProcessAsync();
-            world.MarkDown("postgres", false);
+            world.Start("postgres", world.Postgres.Launch);
+            await world.Postgres.UntilItAnswersAsync();
         });
         yield return new Fault("frozen postgres", ["postgres"], world.Postgres.FreezeAsync, world.Postgres.ResumeAsync);
         yield return new Fault("disk full of postgres", ["postgres"], () =>

@@ -46,19 +46,22 @@ internal sealed class World : IAsyncDisposable
         }
     }
 
-    public void MarkDown(string name, bool isDown)
+    /// <summary>What is down stays down until somebody starts it.</summary>
+    public void MarkDown(string name)
     {
         lock (Down)
         {
-            _ = isDown ? Down.Add(name) : Down.Remove(name);
+            Down.Add(name);
         }
     }
 
-    public bool IsDown(string name)
+    /// <summary>Starts what is down, in one step for <see cref="KeepAsync"/>: it would start a second one.</summary>
+    public void Start(string name, Action launch)
     {
         lock (Down)
         {
-            return Down.Contains(name);
+            launch();
+            Down.Remove(name);
         }
     }
 
@@ -102,17 +105,24 @@ internal sealed class World : IAsyncDisposable
     {
         while (!_over.IsCancellationRequested)
         {
-            foreach (var node in All.Where(node => node.Server.HasEnded && !IsDown(node.Name)))
+            foreach (var node in All)
             {
-                History.Note(node.Name, "ended by itself");
-                node.Server.Launch();
+                KeepUp(node.Name, () => node.Server.HasEnded, node.Server.Launch);
             }
-            if (Postgres.HasEnded && !IsDown("postgres"))
-            {
-                History.Note("postgres", "ended by itself");
-                Postgres.Launch();
-            }
+            KeepUp("postgres", () => Postgres.HasEnded, Postgres.Launch);
             await Task.Delay(200, CancellationToken.None);
+        }
+    }
+
+    private void KeepUp(string name, Func<bool> hasEnded, Action launch)
+    {
+        lock (Down)
+        {
+            if (!Down.Contains(name) && hasEnded())
+            {
+                History.Note(name, "ended by itself");
+                launch();
+            }
         }
     }
 }

@@ -65,12 +65,14 @@ public sealed class PostgresServer : IAsyncLifetime
     public async Task StartProcessAsync()
     {
         Launch();
-        await Eventually.TrueAsync(async () =>
-        {
-            Assert.False(HasEnded, "postgres ended at its start.");
-            return await AnswersAsync();
-        }, "PostgreSQL answers");
+        await UntilItAnswersAsync();
     }
+
+    public Task UntilItAnswersAsync() => Eventually.TrueAsync(async () =>
+    {
+        Assert.False(HasEnded, "postgres ended at its start.");
+        return await AnswersAsync();
+    }, "PostgreSQL answers");
 
     /// <summary>The same, and does not wait.</summary>
     public void Launch()
