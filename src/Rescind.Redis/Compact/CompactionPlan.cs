@@ -7,7 +7,7 @@ namespace Rescind.Redis;
 /// Up to where the stream is worth cutting: the last pack with something dead in it, as long as at most four
 /// live entries are carried for each dead one, or few in all. The newest pack is only cut when its last entry
 /// lives, so that the newest entry is never dropped. Reads the stream once to decide and once more to carry,
-/// and keeps no entries meanwhile: memory does not grow with the log.
+/// and keeps none of its entries meanwhile, only the ids of its packs.
 /// </summary>
 internal sealed class CompactionPlan
 {

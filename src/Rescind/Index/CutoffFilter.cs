@@ -12,12 +12,13 @@ namespace Rescind;
 /// </summary>
 internal sealed class CutoffFilter(int values)
 {
-    private const int BitsForEach = 16;
+    /// <summary>16 bits for each.</summary>
+    private const int ValuesInWord = 4;
 
     /// <summary>Drawn for each process: whoever chooses names must not be able to fill the filter.</summary>
     private static readonly long Seed = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
-    private readonly ulong[] _words = new ulong[(values * BitsForEach / 64) + 1];
+    private readonly ulong[] _words = new ulong[(values / ValuesInWord) + 1];
     private int _added;
 
     public bool IsFull => _added >= values;
