@@ -26,6 +26,14 @@ internal static class BearerScheme
         options.Events = new JwtBearerEvents
         {
             OnTokenValidated = CheckOlderAsync,
+            OnAuthenticationFailed = context =>
+            {
+                if (context.Exception is UnheardCutoffException)
+                {
+                    TokenRefusal.Note(context.HttpContext, TokenRefusal.Unknown);
+                }
+                return Task.CompletedTask;
+            },
             OnChallenge = context =>
             {
                 context.HandleResponse();

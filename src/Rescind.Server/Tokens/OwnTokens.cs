@@ -66,7 +66,7 @@ internal sealed class OwnTokens(
     public async ValueTask<Reading> ReadToRevokeAsync(string raw, TokenKind? kind, CancellationToken cancel)
     {
         var rules = kind switch { TokenKind.Access => _access, TokenKind.Refresh => _refresh, _ => _any };
-        var reading = await ReadAsync(raw, rules.ExpiredToo(clock));
+        var reading = await ReadAsync(raw, rules.ToRevoke(clock));
         return reading.Token is { } token
             && await blacklist.CheckAsync(token.Facts, cancel) == Verdict.Revoked
                 ? new Reading(token, Refusals.Revoked)
@@ -82,9 +82,12 @@ internal sealed class OwnTokens(
         var result = await _handler.ValidateTokenAsync(raw, rules);
         if (!result.IsValid)
         {
-            return new Reading(
-                null,
-                result.Exception is SecurityTokenExpiredException ? Refusals.Expired : Refusals.Invalid);
+            return new Reading(null, result.Exception switch
+            {
+                SecurityTokenExpiredException => Refusals.Expired,
+                UnheardCutoffException => Refusals.RevocationUnknown,
+                _ => Refusals.Invalid,
+            });
         }
         var token = (JsonWebToken)result.SecurityToken;
         if (TokenRules.KindOf(token) is not { } kind || string.IsNullOrEmpty(token.Subject))

@@ -24,6 +24,10 @@ internal static class TokenRules
     /// cutoff.</summary>
     private static readonly TimeSpan LongestAhead = TimeSpan.FromSeconds(3);
 
+    /// <summary>How far ahead <c>iat</c> may lie after several cutoffs in one second that this node has not
+    /// heard of: each adds a second or three.</summary>
+    private static readonly TimeSpan LongestUnheard = TimeSpan.FromSeconds(30);
+
     public static TokenValidationParameters Of(
         ServerSettings settings, TimeProvider clock, Blacklist blacklist, TokenKind? kind)
     {
@@ -40,24 +44,26 @@ internal static class TokenRules
             RoleClaimType = "role",
             TypeValidator = (type, token, _) =>
             {
-                CheckNotAhead(token, clock.GetUtcNow().UtcDateTime, blacklist);
                 CheckSpan(token, settings.LongestLifetime, clock.GetUtcNow().UtcDateTime);
                 return TypeOf(type, token, kind);
             },
-            LifetimeValidator = (notBefore, expires, _, _) =>
-                IsBegun(notBefore, clock) && CheckNotOver(expires, clock),
+            LifetimeValidator = (notBefore, expires, token, _) =>
+                IsBegun(notBefore, clock) && CheckNotOver(expires, clock)
+                && CheckNotAhead(token, clock.GetUtcNow().UtcDateTime, blacklist),
         };
         return rules;
     }
 
-    /// <summary>The same, for a token whose time may be over. One that is not valid yet stays
+    /// <summary>The same, for a token that is to be revoked: its time may be over, and whether it stepped over
+    /// a cutoff that this node has not heard of does not matter. One that is not valid yet stays
     /// refused.</summary>
-    public static TokenValidationParameters ExpiredToo(
+    public static TokenValidationParameters ToRevoke(
         this TokenValidationParameters rules, TimeProvider clock)
     {
         var lenient = rules.Clone();
-        lenient.LifetimeValidator = (notBefore, expires, _, _) =>
-            IsBegun(notBefore, clock) && expires is not null;
+        lenient.LifetimeValidator = (notBefore, expires, token, _) =>
+            IsBegun(notBefore, clock) && expires is not null
+            && IssuedAt(token) <= clock.GetUtcNow().UtcDateTime + LongestUnheard;
         return lenient;
     }
 
@@ -70,19 +76,28 @@ internal static class TokenRules
             : throw new SecurityTokenExpiredException("The token has expired."));
 
     /// <summary>Our own <c>iat</c> stands a second after the latest cutoff of its user, which after several
-    /// revocations in one second lies more than the usual few seconds ahead.</summary>
-    private static void CheckNotAhead(SecurityToken token, DateTime now, Blacklist blacklist)
+    /// revocations in one second lies more than the usual few seconds ahead. A node that has not heard of these
+    /// cutoffs yet cannot tell such a token from one of a wrong clock: it says so.</summary>
+    private static bool CheckNotAhead(SecurityToken token, DateTime now, Blacklist blacklist)
     {
-        if (token is JsonWebToken jwt && jwt.IssuedAt > now + LongestAhead
-            && jwt.IssuedAt > blacklist.EarliestIssueTime(FactsReader.Read(jwt)).UtcDateTime)
+        var issued = IssuedAt(token);
+        if (issued <= now + LongestAhead || token is not JsonWebToken jwt
+            || issued <= blacklist.EarliestIssueTime(FactsReader.Read(jwt)).UtcDateTime)
         {
-            throw new SecurityTokenInvalidLifetimeException("The token claims to be issued in the future.");
+            return true;
         }
+        const string Ahead = "The token claims to be issued in the future.";
+        throw issued <= now + LongestUnheard
+            ? new UnheardCutoffException(Ahead)
+            : new SecurityTokenInvalidLifetimeException(Ahead);
     }
+
+    private static DateTime IssuedAt(SecurityToken token) =>
+        token is JsonWebToken jwt ? jwt.IssuedAt : DateTime.MinValue;
 
     private static void CheckSpan(SecurityToken token, TimeSpan longest, DateTime now)
     {
-        var issued = token is JsonWebToken jwt ? jwt.IssuedAt : DateTime.MinValue;
+        var issued = IssuedAt(token);
         var from = issued == DateTime.MinValue ? now + ClockSkew : issued;
         if (token.ValidTo - from > longest)
         {
@@ -133,3 +148,7 @@ internal static class TokenRules
         };
     }
 }
+
+/// <summary>The token may have stepped over cutoffs that this node does not know yet; in a moment it
+/// will.</summary>
+internal sealed class UnheardCutoffException(string message) : SecurityTokenInvalidLifetimeException(message);

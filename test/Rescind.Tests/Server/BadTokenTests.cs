@@ -78,6 +78,24 @@ public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<Server
         Assert.True(revoked.Status is 400 or 403, revoked.Text);
     }
 
+    /// <summary>A log-in right after several revocations of its user, on a node whose cutoffs this one has not
+    /// heard of: not a token to give up, nor one to let in. Whoever holds it may still end it.</summary>
+    [Fact]
+    public async Task A_token_from_a_little_ahead_is_unknown_here_and_can_be_revoked()
+    {
+        var mine = await server.RegisterAsync();
+        string Ahead(string kind) => MintedTokens.Sign(Claims().With("iat", Now + 20)
+            .With("exp", Now + 900).With("sid", Guid.NewGuid().ToString()).With("token_type", kind));
+
+        (await server.GetAsync("/api/users/profile", Ahead("access_token"))).IsRefusal(503, "revocation_unknown");
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = Ahead("refresh_token") }))
+            .IsRefusal(503, "revocation_unknown");
+        (await server.PostAsync("/api/auth/logout", new { refresh_token = Ahead("refresh_token") })).IsSuccess();
+        (await server.PostAsync("/api/auth/logout", null, Ahead("access_token"))).IsSuccess();
+
+        Assert.Equal(200, (await server.GetAsync("/api/users/profile", mine.Access)).Status);
+    }
+
     [Fact]
     public async Task A_good_minted_token_passes_so_the_refusals_above_have_their_reasons()
     {
