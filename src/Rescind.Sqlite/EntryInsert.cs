@@ -2,38 +2,81 @@ using Microsoft.Data.Sqlite;
 
 namespace Rescind;
 
-/// <summary>Inserts entries of the log with a statement that is compiled once: to compile it costs more than
-/// to run it, and most calls bring one entry. For the writer loop alone.</summary>
+/// <summary>Inserts entries of the log with statements that are compiled once: to compile one costs more than
+/// to run it, and most calls bring one entry. What comes in bulk goes in by many rows a statement, because
+/// each statement writes the sequence of positions anew. For the writer loop alone.</summary>
 internal sealed class EntryInsert : IDisposable
 {
+    private const int Many = 64;
+
     private readonly SqliteConnection _writer;
-    private readonly SqliteCommand _command;
-    private readonly SqliteParameter _expires;
-    private readonly SqliteParameter _bytes;
+    private readonly Statement _one;
+    private readonly Statement _many;
+    private readonly SqliteCommand _last;
 
     public EntryInsert(SqliteConnection writer)
     {
-        (_writer, _command) = (writer, writer.CreateCommand());
-        _command.CommandText =
-            "INSERT INTO log (expires, entry) VALUES (@expires, @entry) RETURNING position";
-        _expires = _command.Parameters.Add("@expires", SqliteType.Integer);
-        _bytes = _command.Parameters.Add("@entry", SqliteType.Blob);
+        (_writer, _one, _many) = (writer, new Statement(writer, 1), new Statement(writer, Many));
+        _last = writer.CreateCommand();
+        _last.CommandText = "SELECT last_insert_rowid()";
     }
 
-    /// <returns>The position of the last entry.</returns>
+    /// <returns>The position of the last entry; 0 when there is none.</returns>
     public ulong Insert(ReadOnlySpan<LogEntry> batch)
     {
-        using var current = _writer.CreateCommand();
-        _command.Transaction = current.Transaction;
-        var last = 0L;
-        foreach (ref readonly var entry in batch)
+        if (batch.IsEmpty)
         {
-            (_expires.Value, _bytes.Value) =
-                (SqliteRevocationLog.SecondsOf(entry.ExpiresAt), SqliteRevocationLog.BytesOf(entry));
-            last = (long)_command.ExecuteScalar()!;
+            return 0;
         }
-        return (ulong)last;
+        using var current = _writer.CreateCommand();
+        while (!batch.IsEmpty)
+        {
+            var statement = batch.Length < Many ? _one : _many;
+            statement.Run(batch, current.Transaction);
+            batch = batch[statement.Rows..];
+        }
+        _last.Transaction = current.Transaction;
+        return (ulong)(long)_last.ExecuteScalar()!;
     }
 
-    public void Dispose() => _command.Dispose();
+    public void Dispose()
+    {
+        _one.Dispose();
+        _many.Dispose();
+        _last.Dispose();
+    }
+
+    private sealed class Statement : IDisposable
+    {
+        private readonly SqliteCommand _command;
+        private readonly SqliteParameter[] _expires;
+        private readonly SqliteParameter[] _entry;
+
+        public Statement(SqliteConnection writer, int rows)
+        {
+            Rows = rows;
+            _command = writer.CreateCommand();
+            _command.CommandText = "INSERT INTO log (expires, entry) VALUES "
+                + string.Join(", ", Enumerable.Range(0, rows).Select(row => $"(@expires{row}, @entry{row})"));
+            SqliteParameter[] Each(string name, SqliteType type) =>
+                [.. Enumerable.Range(0, rows).Select(row => _command.Parameters.Add($"@{name}{row}", type))];
+            (_expires, _entry) = (Each("expires", SqliteType.Integer), Each("entry", SqliteType.Blob));
+        }
+
+        public int Rows { get; }
+
+        public void Run(ReadOnlySpan<LogEntry> entries, SqliteTransaction? transaction)
+        {
+            for (var row = 0; row < Rows; row++)
+            {
+                ref readonly var entry = ref entries[row];
+                (_expires[row].Value, _entry[row].Value) =
+                    (SqliteRevocationLog.SecondsOf(entry.ExpiresAt), SqliteRevocationLog.BytesOf(entry));
+            }
+            _command.Transaction = transaction;
+            _command.ExecuteNonQuery();
+        }
+
+        public void Dispose() => _command.Dispose();
+    }
 }

@@ -14,10 +14,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     public const string AdminEmail = "admin@rescind.example";
     public const string AdminPassword = "the first administrator's password";
 
-    private static readonly string Program = Path.GetFullPath(Path.Combine(
-        AppContext.BaseDirectory, "../../../../..", "src/Rescind.Server",
-        Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "../../.."), AppContext.BaseDirectory),
-        "Rescind.Server.dll"));
+    /// <summary>The published server where build.cs runs the tests, otherwise the one that was built with them.</summary>
+    private static readonly string Program = Environment.GetEnvironmentVariable("RESCIND_SERVER") ?? Path.GetFullPath(
+        Path.Combine(
+            AppContext.BaseDirectory, "../../../../..", "src/Rescind.Server",
+            Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "../../.."), AppContext.BaseDirectory),
+            "Rescind.Server.dll"));
 
     private readonly Dictionary<string, string?> _settings;
     private readonly StringBuilder _output = new();

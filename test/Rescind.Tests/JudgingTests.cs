@@ -26,6 +26,48 @@ public sealed class JudgingTests
     }
 
     [Fact]
+    public async Task A_token_at_the_very_edge_of_what_is_allowed_is_accepted()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var (token, longest) = (world.Token(), world.Options.LongestTokenLifetime);
+        var ahead = world.Now + world.Options.IssuerClockDifference + TimeSpan.FromSeconds(1);
+        TokenFacts[] good =
+        [
+            token with { ExpiresAt = world.Now + longest },
+            token with { IssuedAt = null, ExpiresAt = world.Now + longest },
+            token with { IssuedAt = null },
+            token with { IssuedAt = ahead, ExpiresAt = ahead.AddMinutes(5) },
+        ];
+        Assert.All(good, one => Assert.Equal(Verdict.Accepted, world.Blacklist.Check(one)));
+
+        // Later than allowed when the lease was given, and not now; and the other way round for a clock that was
+        // set back: the token was known to be possible then.
+        world.Clock.Advance(TimeSpan.FromSeconds(0.1));
+        var since = token with { IssuedAt = ahead.AddSeconds(0.1), ExpiresAt = ahead.AddMinutes(5) };
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(since));
+        world.Clock.StepWall(TimeSpan.FromSeconds(-5));
+        var then = token with { IssuedAt = ahead, ExpiresAt = ahead.AddMinutes(5) };
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(then));
+    }
+
+    [Fact]
+    public async Task A_token_that_ended_when_revocations_were_forgotten_is_unknown_to_the_second()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var token = world.Token();
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1", token.ExpiresAt));
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-2"));
+        await world.Log.CompactAsync(world.Now.AddHours(1), CancellationToken.None);
+        var restarted = world.NewNode();
+        await restarted.LoadAsync();
+
+        Assert.Equal(Verdict.Unknown, restarted.Check(token with { TokenId = "another" }));
+        Assert.Equal(
+            Verdict.Accepted,
+            restarted.Check(token with { TokenId = "another", ExpiresAt = token.ExpiresAt!.Value.AddSeconds(1) }));
+    }
+
+    [Fact]
     public async Task A_doubt_never_hides_a_revocation()
     {
         var world = await TestWorld.LoadedAsync();

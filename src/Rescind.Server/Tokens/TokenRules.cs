@@ -54,9 +54,8 @@ internal static class TokenRules
         return rules;
     }
 
-    /// <summary>The same, for a token that is to be revoked: its time may be over, and whether it stepped over
-    /// a cutoff that this node has not heard of does not matter. One that is not valid yet stays
-    /// refused.</summary>
+    /// <summary>The same, for a token that is to be revoked: its time may be over, and it may have stepped
+    /// over cutoffs that this node has not heard of. One that is not valid yet stays refused.</summary>
     public static TokenValidationParameters ToRevoke(
         this TokenValidationParameters rules, TimeProvider clock)
     {
@@ -76,8 +75,8 @@ internal static class TokenRules
             : throw new SecurityTokenExpiredException("The token has expired."));
 
     /// <summary>Our own <c>iat</c> stands a second after the latest cutoff of its user, which after several
-    /// revocations in one second lies more than the usual few seconds ahead. A node that has not heard of these
-    /// cutoffs yet cannot tell such a token from one of a wrong clock: it says so.</summary>
+    /// revocations in one second lies more than the usual few seconds ahead. A node that has not heard of
+    /// these cutoffs yet cannot tell such a token from one of a wrong clock: it says so.</summary>
     private static bool CheckNotAhead(SecurityToken token, DateTime now, Blacklist blacklist)
     {
         var issued = IssuedAt(token);

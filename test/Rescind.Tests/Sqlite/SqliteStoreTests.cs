@@ -202,6 +202,22 @@ public sealed class SqliteStoreTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_batch_of_any_size_is_read_as_it_was_appended()
+    {
+        await using var store = SqliteStore.Open(Path);
+        var appended = 0;
+        foreach (var size in new[] { 1, 63, 64, 65, 128, 200 })
+        {
+            var end = await store.Log.AppendAsync(Entries((ulong)appended, size), default);
+            appended += size;
+            Assert.Equal((ulong)appended, end.Number);
+        }
+
+        var read = await store.Log.ReadAsync(default, int.MaxValue, default);
+        Assert.Equal(Entries(0, appended), read.Entries.ToArray());
+    }
+
+    [Fact]
     public async Task Many_callers_share_the_writes_to_the_disk()
     {
         await using var store = SqliteStore.Open(Path);

@@ -1,0 +1,75 @@
+namespace Rescind.Tests.Feed;
+
+/// <summary>What a node believes of the log's clock when its own is wrong, or is set after the read.</summary>
+public sealed class LogClockTests
+{
+    private readonly TestClock _clock = new();
+
+    private DateTimeOffset Now => _clock.GetUtcNow();
+
+    [Theory]
+    [InlineData(-10, 10)]
+    [InlineData(10, -8)]
+    [InlineData(0, 0)]
+    [InlineData(1, 0)]
+    [InlineData(2, 0)]
+    public void Only_what_lies_outside_of_the_read_counts_as_a_difference(int logSeconds, int ahead)
+    {
+        var (clock, sent) = (new LogClock(_clock, isShared: true), Moment.Now(_clock));
+        var time = Now.AddSeconds(logSeconds);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        clock.Note(sent, time);
+
+        // On one's own log only what the read found counts; a shared one is asked for what has happened since.
+        Assert.Equal(TimeSpan.FromSeconds(ahead), clock.Ahead);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(TimeSpan.FromSeconds(ahead), clock.Ahead);
+    }
+
+    [Theory]
+    [InlineData(true, 90, 90)]
+    [InlineData(true, -90, -90)]
+    [InlineData(false, 90, 0)]
+    [InlineData(false, -90, 0)]
+    public void A_clock_that_is_set_after_the_read_is_off_from_a_shared_log_alone(bool isShared, int step, int ahead)
+    {
+        var clock = new LogClock(_clock, isShared);
+        Assert.Equal(TimeSpan.Zero, clock.Ahead);
+        clock.Note(Moment.Now(_clock), Now);
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        _clock.StepWall(TimeSpan.FromSeconds(step));
+
+        Assert.Equal(TimeSpan.FromSeconds(ahead), clock.Ahead);
+    }
+
+    [Theory]
+    [InlineData(true, 90, 3)]
+    [InlineData(true, -90, 3)]
+    [InlineData(false, 90, 93)]
+    [InlineData(false, -90, 3)]
+    public void A_cutoff_reaches_past_the_logs_clock_and_past_ones_own_where_nobody_elses_counts(
+        bool isShared, int step, int reaches)
+    {
+        var (clock, begun) = (new LogClock(_clock, isShared), Now);
+        Assert.Equal(begun, clock.CutoffTime);
+        clock.Note(Moment.Now(_clock), begun);
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        _clock.StepWall(TimeSpan.FromSeconds(step));
+
+        Assert.Equal(begun.AddSeconds(reaches), clock.CutoffTime);
+    }
+
+    [Theory]
+    [InlineData(90, 3)]
+    [InlineData(-90, -87)]
+    public void Nothing_is_dead_before_both_clocks_say_so(int step, int dead)
+    {
+        var (clock, begun) = (new LogClock(_clock, isShared: true), Now);
+        Assert.Equal(0, clock.DeadBefore);
+        clock.Note(Moment.Now(_clock), begun);
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        _clock.StepWall(TimeSpan.FromSeconds(step));
+
+        Assert.Equal(begun.AddSeconds(dead).ToUnixTimeSeconds(), clock.DeadBefore);
+    }
+}
