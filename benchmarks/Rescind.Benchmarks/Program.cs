@@ -30,11 +30,17 @@ return args switch
 static int NumberIn(string[] words, int otherwise) =>
     words.Length == 0 ? otherwise : int.Parse(words[0], CultureInfo.InvariantCulture);
 
-// A last word that ends in .svg is where to plot the misses.
-static async Task<int> CheckAsync(string[] words)
+// A last word that ends in .svg is where to plot.
+static (List<string> Plots, List<string> Others) Parted(string[] words)
 {
     var plots = words.Where(word => word.EndsWith(".svg", StringComparison.Ordinal)).ToList();
-    var sizes = words.Except(plots).Select(long.Parse).ToList();
+    return (plots, words.Except(plots).ToList());
+}
+
+static async Task<int> CheckAsync(string[] words)
+{
+    var (plots, others) = Parted(words);
+    var sizes = others.ConvertAll(long.Parse);
     var rows = await CheckRace.RunAsync(sizes.Count == 0 ? [1_000, 1_000_000] : sizes);
     foreach (var path in plots)
     {
@@ -56,9 +62,21 @@ static async Task<int> SpreadAsync(int revocations)
     return 0;
 }
 
-static async Task<int> AppendAsync(string[] already)
+static async Task<int> AppendAsync(string[] words)
 {
-    await AppendBenchmark.RunAsync(rounds: 3, TimeSpan.FromSeconds(0.7), NumberIn(already, 0));
+    var (plots, already) = Parted(words);
+    var rates = await AppendBenchmark.RunAsync(rounds: 3, TimeSpan.FromSeconds(0.7), NumberIn([.. already], 0));
+    foreach (var path in plots)
+    {
+        var plot = new Plot("Revocations stored a second, one a call", "callers", "a second");
+        foreach (var way in rates.Where(rate => rate.Key.Batch == 1).GroupBy(rate => rate.Key.Way))
+        {
+            plot.Add(
+                way.Key, way.Select(rate => ((double)rate.Key.Callers, rate.Value)),
+                isOurs: way.Key.StartsWith("Rescind", StringComparison.Ordinal));
+        }
+        plot.Write(path);
+    }
     return 0;
 }
 
