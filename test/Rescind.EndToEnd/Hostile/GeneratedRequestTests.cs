@@ -8,12 +8,12 @@ using Rescind.Tests.Server;
 namespace Rescind.EndToEnd.Hostile;
 
 /// <summary>A real server is asked what its own API description says it can be asked, rightly and wrongly, and every
-/// answer is held against that description. 4,000 requests, half of them on each database; 200,000 by
+/// answer is held against that description. 20,000 requests, half of them on each database; 200,000 by
 /// <c>dotnet run build.cs soak requests</c>.</summary>
 public sealed class GeneratedRequestTests(PostgresServer postgres, ITestOutputHelper output) : IClassFixture<PostgresServer>
 {
     private const int Connections = 16;
-    private const int OrdinaryCount = 4_000;
+    private const int OrdinaryCount = 20_000;
 
     /// <summary>Refusals that nothing but load can bring about here.</summary>
     private static readonly string[] Expected503 = ["busy"];

@@ -66,14 +66,16 @@ public sealed class ApiContract
                 : $"the code '{body.GetProperty("code")}' is not described";
     }
 
+    /// <summary>The most literal path that takes the method, as the server routes: DELETE /revocations/batch is that of
+    /// /revocations/{id}.</summary>
     private JsonElement? Find(string method, string address)
     {
         var segments = Segments(address.Split('?')[0]);
-        var match = _paths.Where(one => one.Path.Length == segments.Length && one.Path.Zip(segments).All(
+        return _paths.Where(one => one.Path.Length == segments.Length && one.Path.Zip(segments).All(
                 pair => pair.First.StartsWith('{') || string.Equals(pair.First, pair.Second, StringComparison.OrdinalIgnoreCase)))
-            .OrderBy(one => one.Path.Count(segment => segment.StartsWith('{'))).Select(one => one.Calls).FirstOrDefault();
-        return match.ValueKind == JsonValueKind.Object
-            && match.TryGetProperty(method.ToLowerInvariant(), out var operation) ? operation : null;
+            .OrderBy(one => one.Path.Count(segment => segment.StartsWith('{')))
+            .Select(one => one.Calls.TryGetProperty(method.ToLowerInvariant(), out var call) ? call : (JsonElement?)null)
+            .FirstOrDefault(call => call is not null);
     }
 
     private string? WrongWith(JsonElement value, JsonElement schema, string at)
