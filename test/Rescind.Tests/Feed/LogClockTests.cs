@@ -20,8 +20,9 @@ public sealed class LogClockTests
         _clock.Advance(TimeSpan.FromSeconds(2));
         clock.Note(sent, time);
 
-        // On one's own log only what the read found counts; a shared one is asked for what has happened since.
         Assert.Equal(TimeSpan.FromSeconds(ahead), clock.Ahead);
+
+        // What both clocks have run since changes nothing.
         _clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(TimeSpan.FromSeconds(ahead), clock.Ahead);
     }

@@ -13,6 +13,8 @@ public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<Server
     public static TheoryData<string, string, string> BadTokens => new()
     {
         { "another key", MintedTokens.Sign(Claims(), secret: new string('k', 48)), "token_invalid" },
+        { "another key, from a little ahead",
+            MintedTokens.Sign(Claims().With("iat", Now + 20), secret: new string('k', 48)), "token_invalid" },
         { "another issuer", MintedTokens.Sign(Claims().With("iss", "elsewhere")), "token_invalid" },
         { "no issuer", MintedTokens.Sign(Claims().With("iss", null)), "token_invalid" },
         { "another audience", MintedTokens.Sign(Claims().With("aud", "elsewhere")), "token_invalid" },
