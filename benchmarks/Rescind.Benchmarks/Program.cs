@@ -12,6 +12,7 @@ return args switch
 {
     ["check", .. var sizes] => await CheckAsync(sizes),
     ["probe", .. var sizes] => ProbeBenchmark.Run(sizes.Select(long.Parse)),
+    ["expiry", .. var sizes] => ExpiryBenchmark.Run(sizes.Select(long.Parse)),
     ["pieces"] => Pieces.Run(),
     ["pipeline", var algorithm] => await PipelineBenchmark.RunAsync(algorithm),
     ["pipeline-server", var variant, var folder, var redis] =>
@@ -88,6 +89,7 @@ static int Usage()
 
         check 1000 1000000 10000000   a check against what people use instead, at these numbers of live revocations
         probe 1000000 [10000000 ...]  the look-up alone against one random memory access
+        expiry 1000000 [10000000 ...] to forget what has expired beside ever more that lives
         pieces                        what each step of a check costs (BenchmarkDotNet)
         pipeline HS256|RS256|ES256    an endpoint behind JwtBearer in seven ways (Debian's wrk and redis-server)
         append [already]              revocations stored a second, Redis and SQLite, beside this many live ones

@@ -78,6 +78,6 @@ internal static class ProbeBenchmark
         }
     }
 
-    private static UInt128 KeyOf(long number) =>
+    internal static UInt128 KeyOf(long number) =>
         TokenKey.Of(RuleKind.Token, OurWay.Issuer, Jtis.Text(number));
 }

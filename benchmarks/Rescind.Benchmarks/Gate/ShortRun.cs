@@ -16,6 +16,7 @@ internal static class ShortRun
         var started = Stopwatch.GetTimestamp();
         await CheckRace.RunAsync([1_000], rounds: 1);
         ProbeBenchmark.Run([10_000]);
+        ExpiryBenchmark.Run([10_000]);
         await AppendBenchmark.RunAsync(1, TimeSpan.FromMilliseconds(20), already: 0);
         await SpreadBenchmark.RunAsync(3);
         await StartBenchmark.RunAsync([20_000]);

@@ -15,6 +15,7 @@ internal sealed class CutoffTable
 
     private readonly ConcurrentDictionary<Target, RuleSet> _sets = new();
     private readonly Dictionary<RevocationId, LogEntry> _entries = [];
+    private readonly ExpiryQueue _byExpiry = new();
     private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
     private readonly long[] _latest = new long[(int)RuleKind.Issuer + 1];
     private long _latestRemoved = long.MinValue;
@@ -40,7 +41,7 @@ internal sealed class CutoffTable
 
     /// <summary>About: two strings that the log entry brought, the set, three dictionary slots, and the
     /// filter.</summary>
-    public long Bytes => (_entries.Count * 400L) + Filter.Bytes;
+    public long Bytes => (_entries.Count * 400L) + _byExpiry.Bytes + Filter.Bytes;
 
     private CutoffFilter Filter => Volatile.Read(ref _filter);
 
@@ -85,6 +86,7 @@ internal sealed class CutoffTable
         {
             return false;
         }
+        _byExpiry.Add(entry.Id, entry.Expiry);
         var target = TargetOf(entry);
         _sets[target] = _sets.GetValueOrDefault(target, RuleSet.None).With(new Rule(entry.Id, entry.Cutoff));
         Filter_NeedsLock(target);
@@ -117,6 +119,21 @@ internal sealed class CutoffTable
             Volatile.Write(ref _latestRemoved, Math.Max(_latestRemoved, entry.Cutoff));
         }
         return true;
+    }
+
+    /// <summary>Removes the rules that expire before a time.</summary>
+    public List<LogEntry> TakeDead_NeedsLock(long expiredBefore)
+    {
+        var dead = new List<LogEntry>();
+        foreach (var id in _byExpiry.TakeDue(expiredBefore))
+        {
+            if (_entries.TryGetValue(id, out var entry) && entry.Expiry < expiredBefore)
+            {
+                Remove_NeedsLock(id);
+                dead.Add(entry);
+            }
+        }
+        return dead;
     }
 
     /// <summary>The expiry of a rule, or null when it is not there.</summary>

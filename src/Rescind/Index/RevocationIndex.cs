@@ -12,6 +12,7 @@ internal sealed class RevocationIndex
     private readonly TokenTable _tokens = new();
     private readonly CutoffTable _cutoffs = new();
     private readonly Dictionary<RevocationId, uint> _lifts = [];
+    private readonly ExpiryQueue _liftsByExpiry = new();
     private long _tokenCount;
     private long _sessionCount;
     private long _horizon;
@@ -19,7 +20,7 @@ internal sealed class RevocationIndex
     /// <summary>The latest expiry that was dropped here or in the log, in Unix seconds.</summary>
     public long Horizon => Volatile.Read(ref _horizon);
 
-    public long Bytes => _tokens.Bytes + _cutoffs.Bytes + (_lifts.Count * 64L);
+    public long Bytes => _tokens.Bytes + _cutoffs.Bytes + (_lifts.Count * 64L) + _liftsByExpiry.Bytes;
 
     public long Count => Kinds().Sum(CountOf);
 
@@ -117,12 +118,13 @@ internal sealed class RevocationIndex
     {
         lock (_gate)
         {
-            Volatile.Write(ref _horizon, Math.Max(_horizon, seconds));
+            RaiseHorizon_NeedsLock(seconds);
         }
     }
 
     /// <summary>Forgets what expired before a time, in a part of the index; parts are 0 to
-    /// <see cref="TokenTable.ShardCount"/>, the last one being cutoffs and lifts.</summary>
+    /// <see cref="TokenTable.ShardCount"/>, the last one being cutoffs and lifts. Costs what has expired, not
+    /// what lives.</summary>
     /// <returns>How many were forgotten.</returns>
     public int Forget(int part, long expiredBefore)
     {
@@ -134,10 +136,9 @@ internal sealed class RevocationIndex
         }
         lock (_gate)
         {
-            var dead = part < TokenTable.ShardCount
+            return part < TokenTable.ShardCount
                 ? ForgetTokens_NeedsLock(part, expiredBefore)
                 : ForgetCutoffs_NeedsLock(expiredBefore);
-            return dead;
         }
     }
 
@@ -149,7 +150,7 @@ internal sealed class RevocationIndex
             return part < TokenTable.ShardCount
                 ? [.. _tokens.Entries_NeedsLock(part).Select(entry => new LogEntry
                 {
-                    Id = new RevocationId((RuleKind)((ulong)entry.Key & 7), entry.Key, entry.Tag),
+                    Id = new RevocationId(TokenKey.KindOf((ulong)entry.Key), entry.Key, entry.Tag),
                     Expiry = entry.Expiry,
                 })]
                 : [.. _cutoffs.Entries_NeedsLock(), .. _lifts.Select(lift => new LogEntry
@@ -192,13 +193,22 @@ internal sealed class RevocationIndex
         }
         if (entry.IsLift)
         {
-            _lifts[entry.Id] = Math.Max(entry.Expiry, _lifts.GetValueOrDefault(entry.Id));
-            Remove_NeedsLock(entry.Id);
+            Lift_NeedsLock(entry);
         }
         else if (!_lifts.ContainsKey(entry.Id))
         {
             Add_NeedsLock(entry);
         }
+    }
+
+    private void Lift_NeedsLock(in LogEntry entry)
+    {
+        if (!_lifts.TryGetValue(entry.Id, out var known) || known < entry.Expiry)
+        {
+            _lifts[entry.Id] = entry.Expiry;
+            _liftsByExpiry.Add(entry.Id, entry.Expiry);
+        }
+        Remove_NeedsLock(entry.Id);
     }
 
     private void Add_NeedsLock(in LogEntry entry)
@@ -233,33 +243,32 @@ internal sealed class RevocationIndex
 
     private int ForgetTokens_NeedsLock(int shard, long expiredBefore)
     {
-        var dead = _tokens.Entries_NeedsLock(shard)
-            .Where(entry => IsDead(entry.Expiry, expiredBefore)).ToList();
-        foreach (var (key, tag, expiry) in dead)
+        var dead = _tokens.Forget_NeedsLock(shard, (uint)Math.Clamp(expiredBefore, 0, LogEntry.Never));
+        foreach (var (low, expiry) in dead)
         {
-            Volatile.Write(ref _horizon, Math.Max(_horizon, expiry));
-            Remove_NeedsLock(new RevocationId((RuleKind)((ulong)key & 7), key, tag));
+            RaiseHorizon_NeedsLock(expiry);
+            Tally_NeedsLock(TokenKey.KindOf(low), -1);
         }
-        _tokens.Trim_NeedsLock(shard);
         return dead.Count;
     }
 
     private int ForgetCutoffs_NeedsLock(long expiredBefore)
     {
-        var rules = _cutoffs.Entries_NeedsLock().Where(rule => IsDead(rule.Expiry, expiredBefore)).ToList();
+        var rules = _cutoffs.TakeDead_NeedsLock(expiredBefore);
         foreach (var rule in rules)
         {
-            Volatile.Write(ref _horizon, Math.Max(_horizon, rule.Expiry));
-            _cutoffs.Remove_NeedsLock(rule.Id);
+            RaiseHorizon_NeedsLock(rule.Expiry);
         }
-        var lifts = _lifts.Where(lift => IsDead(lift.Value, expiredBefore)).ToList();
-        foreach (var (id, _) in lifts)
+        foreach (var id in _liftsByExpiry.TakeDue(expiredBefore))
         {
-            _lifts.Remove(id);
+            if (_lifts.TryGetValue(id, out var expiry) && expiry < expiredBefore)
+            {
+                _lifts.Remove(id);
+            }
         }
         return rules.Count;
     }
 
-    private static bool IsDead(uint expiry, long expiredBefore) =>
-        expiry != LogEntry.Never && expiry < expiredBefore;
+    private void RaiseHorizon_NeedsLock(long seconds) =>
+        Volatile.Write(ref _horizon, Math.Max(_horizon, seconds));
 }

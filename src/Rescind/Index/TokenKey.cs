@@ -47,6 +47,9 @@ internal static class TokenKey
     private static ulong Hash(RuleKind kind, string issuer) =>
         XxHash3.HashToUInt64(MemoryMarshal.AsBytes(issuer.AsSpan()), (long)kind);
 
+    /// <param name="low">The low half of a key.</param>
+    public static RuleKind KindOf(ulong low) => (RuleKind)(low & KindMask);
+
     /// <summary>Whether a key that came from outside says the kind that its id says.</summary>
-    public static bool Fits(RevocationId id) => ((ulong)id.Key & KindMask) == (byte)id.Kind;
+    public static bool Fits(RevocationId id) => KindOf((ulong)id.Key) == id.Kind;
 }

@@ -9,7 +9,8 @@ namespace Rescind;
 /// Layout of the one allocation: lines of 64 bytes, each four keys of 16 bytes; then for each slot 8 bytes
 /// that only the writer reads (expiry, tag); then a filter of 64-bit words in which each key sets four bits
 /// of one word. A miss, the usual case, reads one word of the filter. At the fullest (90 % of slots) an entry
-/// costs 26.7 bytes and 1.4 for the filter; just after a rebuild (80 %) 30 and 1.6.
+/// costs 26.7 bytes and 1.4 for the filter; just after a rebuild (80 %) 30 and 1.6. What expires next is kept
+/// apart, see <see cref="EarliestExpiries"/>.
 /// Memory order: the writer sets filter and side column, then the high half of the key, and publishes with a
 /// release write of the low half; readers load the low half with acquire first. The low half is never 0
 /// (empty) or 7 (removed) for a real key, see <see cref="TokenKey"/>. A reused slot can show a reader the low
@@ -26,9 +27,11 @@ internal sealed unsafe class TokenShard
     private readonly ulong* _lines;
     private readonly ulong* _side;
     private readonly ulong* _filter;
+    private readonly EarliestExpiries _earliest;
     private readonly uint _lineCount;
     private readonly uint _filterWords;
     private readonly int _fullAt;
+    private readonly long _size;
 
     /// <summary>Holds nothing and is full: what a table begins with, so that only shards with entries cost
     /// memory and a finalizer.</summary>
@@ -45,22 +48,23 @@ internal sealed unsafe class TokenShard
         var slots = (long)_lineCount * SlotsPerLine;
         _fullAt = isFull ? 0 : (int)(slots * 0.90);
         _filterWords = (uint)(slots * 10 / 64) + 1;
-        Bytes = (slots * 24) + (_filterWords * 8L);
-        _lines = (ulong*)ShardMemory.Take(Bytes);
+        _earliest = new EarliestExpiries((int)slots);
+        _size = (slots * 24) + (_filterWords * 8L);
+        _lines = (ulong*)ShardMemory.Take(_size);
         _side = _lines + (slots * 2);
         _filter = _side + slots;
-        GC.AddMemoryPressure(Bytes);
+        GC.AddMemoryPressure(_size);
     }
 
 #pragma warning disable MA0055 // only the collector knows when the last reader has let go
     ~TokenShard()
     {
-        ShardMemory.Return(_lines, Bytes);
-        GC.RemoveMemoryPressure(Bytes);
+        ShardMemory.Return(_lines, _size);
+        GC.RemoveMemoryPressure(_size);
     }
 #pragma warning restore MA0055
 
-    public long Bytes { get; }
+    public long Bytes => _size + _earliest.Bytes;
 
     /// <summary>Entries that count; the writer's.</summary>
     public int Live { get; private set; }
@@ -101,7 +105,8 @@ internal sealed unsafe class TokenShard
         }
     }
 
-    /// <summary>Adds an entry; one that is there already only gains the later expiry.</summary>
+    /// <summary>Adds an entry; one that is there already only gains the later expiry, and is looked at in
+    /// vain at the earlier one.</summary>
     /// <returns>Whether it is new.</returns>
     public bool Add(ulong low, ulong high, uint expiry, uint tag)
     {
@@ -157,6 +162,20 @@ internal sealed unsafe class TokenShard
         Live--;
     }
 
+    /// <summary>Removes what expires before a time, and looks at nothing but the groups of slots in which
+    /// something does.</summary>
+    /// <returns>The low halves of their keys and their expiries.</returns>
+    public List<(ulong Low, uint Expiry)> Forget(uint before)
+    {
+        var dead = new List<(ulong Low, uint Expiry)>();
+        for (var group = _earliest.NextDue(0, before); group >= 0;
+            group = _earliest.NextDue(group + 1, before))
+        {
+            _earliest.Set(group, ForgetIn(group, before, dead));
+        }
+        return dead;
+    }
+
     /// <summary>The next slot at or after <paramref name="from"/> that holds an entry, or −1.</summary>
     public int NextLive(int from)
     {
@@ -181,12 +200,34 @@ internal sealed unsafe class TokenShard
         return next;
     }
 
+    /// <returns>The earliest expiry left.</returns>
+    private uint ForgetIn(int group, uint before, List<(ulong Low, uint Expiry)> dead)
+    {
+        var earliest = LogEntry.Never;
+        var end = Math.Min((group + 1) * EarliestExpiries.Fan, SlotCount);
+        for (var slot = group * EarliestExpiries.Fan; slot < end; slot++)
+        {
+            var expiry = ExpiryAt(slot);
+            if (expiry >= before)
+            {
+                earliest = Math.Min(earliest, expiry);
+            }
+            else if (_lines[2L * slot] is var low and not (Empty or Removed))
+            {
+                dead.Add((low, expiry));
+                Remove(slot);
+            }
+        }
+        return earliest;
+    }
+
     private void Publish(int slot, ulong low, ulong high, ulong side)
     {
         Used += _lines[2L * slot] == Empty ? 1 : 0;
         Live++;
         _filter[FilterWord(high)] |= FilterMask(high);
         _side[slot] = side;
+        _earliest.Lower(slot, (uint)side);
         Volatile.Write(ref _lines[(2L * slot) + 1], high);
         Volatile.Write(ref _lines[2L * slot], low);
     }

@@ -87,13 +87,17 @@ internal sealed class TokenTable
         }
     }
 
-    /// <summary>Rebuilds a shard once removals have left it a good deal emptier than it is large.</summary>
-    public void Trim_NeedsLock(int index)
+    /// <summary>Removes the entries of one shard that expire before a time, and rebuilds it once removals
+    /// have left it a good deal emptier than it is large.</summary>
+    /// <returns>The low halves of their keys and their expiries.</returns>
+    public List<(ulong Low, uint Expiry)> Forget_NeedsLock(int index, uint before)
     {
+        var dead = _shards[index].Forget(before);
         if (_shards[index].IsWasteful)
         {
             Replace_NeedsLock(index);
         }
+        return dead;
     }
 
     private TokenShard Replace_NeedsLock(int index)

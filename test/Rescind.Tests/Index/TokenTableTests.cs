@@ -56,7 +56,7 @@ public sealed class TokenTableTests(ITestOutputHelper output)
         }
         for (var shard = 0; shard < TokenTable.ShardCount; shard++)
         {
-            table.Trim_NeedsLock(shard);
+            table.Forget_NeedsLock(shard, 1);
         }
         output.WriteLine($"{empty} bytes empty, {full} full, {table.Bytes} emptied");
         Assert.True(table.Bytes < full / 20);
