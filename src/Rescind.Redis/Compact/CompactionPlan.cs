@@ -57,7 +57,7 @@ internal sealed class CompactionPlan
         {
             yield break;
         }
-        var (seen, part, pack) = (new SeenEntries(), new List<LogEntry>(most), new List<LogEntry>());
+        var (seen, part, pack) = (new SeenEntries(), new List<LogEntry>(), new List<LogEntry>());
         await foreach (var (_, bytes) in PacksAsync(StreamId.TextOf(_packs[^1]), cancel))
         {
             Unpack(bytes, pack);

@@ -11,7 +11,7 @@ internal sealed record FleetSettings(
         new(options.Freshness, options.LongestTokenLifetime, options.ClockSkew, seal?.Fingerprint);
 
     /// <summary>The text that the scripts compare.</summary>
-    public string Text =>
+    public string Text { get; } =
         $"freshness_ms={Freshness.TotalMilliseconds:0} "
         + $"longest_token_lifetime_s={LongestTokenLifetime.TotalSeconds:0} "
         + $"clock_skew_s={ClockSkew.TotalSeconds:0} partitions=1 log_key={KeyFingerprint ?? "none"}";

@@ -49,8 +49,8 @@ internal sealed class Link : IRedisLink
     /// <summary>How long a message takes at most, mostly.</summary>
     public double SlowMs { get; set; } = 2;
 
-    public async Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
-        await CallAsync(script, Array.ConvertAll(arguments, TextOf), cancel);
+    public Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
+        CallAsync(script, Array.ConvertAll(arguments, TextOf), cancel);
 
     public async Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)
