@@ -18,6 +18,7 @@ internal sealed class AheadOfReads
     private string? _forgottenIn;
     private ulong _readTo;
     private long _order;
+    private long _orderBeforeReadingOver;
 
     private sealed record Item(string Epoch, long Order, LogEntry[] Own);
 
@@ -50,6 +51,10 @@ internal sealed class AheadOfReads
     {
         lock (_gate)
         {
+            if (after == default)
+            {
+                _orderBeforeReadingOver = _order;
+            }
             var walked = new List<LogPosition>();
             while (_next.Remove(after, out var next))
             {
@@ -93,14 +98,21 @@ internal sealed class AheadOfReads
         }
     }
 
-    /// <summary>Own entries that no read has brought. The core gives back what its index holds, but an append
-    /// that was answered a moment ago may not be in there yet.</summary>
+    /// <summary>The log was read over, and the core has given back what its index held and the log lacked.
+    /// What was announced since that reading began stays: the core may have been past it already, and the log
+    /// may have lost it since. The next read tells.</summary>
+    /// <returns>Own entries that no read has brought: an append that was answered a moment ago may not be in
+    /// the index yet.</returns>
     public LogEntry[] TakeUnreadOwn()
     {
         lock (_gate)
         {
             LogEntry[] own = [.. _ahead.Values.SelectMany(one => one.Own)];
-            _ahead.Clear();
+            foreach (var (position, _) in _ahead.Where(one =>
+                one.Value.Own.Length != 0 || one.Value.Order <= _orderBeforeReadingOver).ToList())
+            {
+                _ahead.Remove(position);
+            }
             _next.Clear();
             return own;
         }

@@ -2,7 +2,7 @@ namespace Rescind.Tests;
 
 public sealed class CutoffTableTests(ITestOutputHelper output)
 {
-    private const int Users = 20_000;
+    private const int Users = 5_000;
 
     [Fact]
     public async Task Whoever_is_revoked_is_found_while_others_come_and_go()

@@ -43,6 +43,38 @@ public sealed class AheadOfReadsTests
         Assert.Equal(isMissed, ahead.IsIncomplete(start, Answer(epoch), at, isAtTail: true));
     }
 
+    /// <summary>Found by the simulation (1001343): the log was read over, and while what it lacked was given back, which took
+    /// seconds, an entry was announced, applied and lost with the next restart. In the same epoch the next read brings
+    /// it.</summary>
+    [Theory]
+    [InlineData("one", false)]
+    [InlineData("two", true)]
+    public void What_was_announced_while_a_lost_log_was_read_over_is_missed_when_it_is_lost_again(string epoch, bool isMissed)
+    {
+        var (ahead, at, last) = (new AheadOfReads(), new LogPosition(2, 8), new LogPosition(3, 9));
+        var over = ahead.StartAfter(default);
+        Assert.False(ahead.IsIncomplete(over, Answer("one", at), at, isAtTail: true));
+        ahead.Announced(new PushMessage("one", "writer", at, last, []));
+
+        Assert.Empty(ahead.TakeUnreadOwn());
+
+        var answer = epoch == "one" ? Answer("one", last) : Answer("two");
+        Assert.Equal(isMissed, ahead.IsIncomplete(ahead.StartAfter(at), answer, epoch == "one" ? last : at, isAtTail: true));
+    }
+
+    [Fact]
+    public void What_was_announced_before_a_lost_log_was_read_over_is_given_back_and_missed_no_more()
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(2, 8));
+        ahead.Announced(new PushMessage("one", "writer", at, new LogPosition(3, 9), []));
+        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at) with { From = at, Walked = [] }, Answer("two"), at, isAtTail: true));
+        ahead.IsIncomplete(ahead.StartAfter(default), Answer("two", at), at, isAtTail: true);
+
+        Assert.Empty(ahead.TakeUnreadOwn());
+
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+    }
+
     private static HeartbeatAnswer Answer(string epoch, params LogPosition[] packs) => new()
     {
         Epoch = epoch, IsClosed = true, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,
