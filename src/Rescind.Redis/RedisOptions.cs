@@ -21,6 +21,12 @@ public sealed class RedisOptions
     /// keeps. Default: null, no seal; at least 32 bytes.</summary>
     public string? LogKey { get; set; }
 
+    /// <summary>How many Redis servers there are, master and replicas, so that half of them must confirm a
+    /// write. Nodes learn this from the log; but one that starts on a master which lost the log and has no
+    /// replica learns that it is alone, and would know nothing of what the other servers confirm meanwhile.
+    /// Set it with a Sentinel or a Cluster. Default: 1, what the log says; 1 to 100.</summary>
+    public int Servers { get; set; } = 1;
+
     /// <summary>What is wrong, naming the option, or null.</summary>
     internal string? Fault()
     {
@@ -33,6 +39,10 @@ public sealed class RedisOptions
         if (LogKey is { } key && System.Text.Encoding.UTF8.GetByteCount(key) < ShortestKey)
         {
             return $"RedisOptions.LogKey must be at least {ShortestKey} bytes long.";
+        }
+        if (Servers is < 1 or > 100)
+        {
+            return "RedisOptions.Servers must be 1 to 100.";
         }
         return Node is { Length: >= 1 and <= 128 }
             ? null : "RedisOptions.Node must be 1 to 128 characters long.";

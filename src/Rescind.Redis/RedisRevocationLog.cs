@@ -39,10 +39,10 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
 
     public RedisRevocationLog(
         IRedisLink link, RedisNames names, BlacklistOptions options, LogSeal? seal, TimeProvider clock,
-        ILogger logger)
+        ILogger logger, int servers = 1)
     {
         (_link, _names, _options, _clock, _logger) = (link, names, options, clock, logger);
-        _watch = new FleetWatch(names.Process, options.Freshness, clock);
+        _watch = new FleetWatch(names.Process, options.Freshness, clock, servers);
         _heartbeats = new Heartbeats(link, _watch, FleetSettings.Of(options, seal), names, logger);
         var codec = new PackCodec(seal);
         _pages = new PageReader(codec);

@@ -45,7 +45,8 @@ public sealed class RedisStore : IAsyncDisposable
         var lines = (ILogger?)logger ?? NullLogger.Instance;
         clock ??= TimeProvider.System;
         var link = new RedisLink(parsed, names.Keys, clock, lines);
-        return new RedisStore(new RedisRevocationLog(link, names, blacklist ?? new(), seal, clock, lines));
+        return new RedisStore(new RedisRevocationLog(
+            link, names, blacklist ?? new(), seal, clock, lines, redis.Servers));
     }
 
     /// <summary>Looks at the server as a careful operator would: eviction, persistence, version, replicas,

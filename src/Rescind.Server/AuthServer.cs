@@ -237,6 +237,7 @@ internal static class AuthServer
             {
                 options.Node = settings.Node;
                 options.LogKey = redis.LogKey;
+                options.Servers = redis.Servers;
             }).KeepLocally(file);
             services.AddSingleton<RedisGate>();
             services.AddSingleton(provider => RedisWindows.Open(

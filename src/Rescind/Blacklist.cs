@@ -228,7 +228,7 @@ public sealed class Blacklist
             Loaded = _feed.HasLoaded || (log.JournalLoaded == true && !Options.RefuseWhenUnknown),
             Shared = _log.IsShared,
             Log = log,
-            Lag = lease is { Bound: not null } ? lease.Sent.ElapsedOn(_clock) : TimeSpan.Zero,
+            Lag = lease is { Bound: not null } ? lease.Age(_clock) : TimeSpan.Zero,
             ClockAhead = _feed.Time.Ahead,
             Position = _feed.Position,
             Fault = _feed.Fault,

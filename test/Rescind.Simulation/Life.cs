@@ -40,17 +40,18 @@ internal sealed class Life
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.4) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene == Scenes.AnswerHeld ? 0.3 : 0.8);
+        var tellsServers = seed % 2 == 0;
         var count = Math.Max(Math.Min(random.Next(1, 8), random.Next(1, 8)), _scene is null ? 1 : 2);
         for (var number = 1; number <= count; number++)
         {
-            _nodes.Add(new Node(_world, _redis, _ledger, _options, number, hasDisk));
+            _nodes.Add(new Node(_world, _redis, _ledger, _options, number, hasDisk, tellsServers ? _redis.Servers.Count : 1));
         }
-        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options);
+        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options, tellsServers);
         _redis.Wrote = _checkers.Wrote;
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options);
         _faults = new Faults(_world, _redis, _nodes, _options);
         _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
-        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
     }
 
     /// <summary>Goes on until everything is confirmed and a few bounds longer, at most until the stated

@@ -6,7 +6,7 @@ namespace Rescind.Redis;
 /// holds none. For giving somebody up, only time counts in which this process itself got answers: after an
 /// outage nobody has beaten, and that proves nothing.
 /// </summary>
-internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
+internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, int servers = 1)
 {
     public const string NoEpoch = "-";
     private const int BoundsOfSilence = 5;
@@ -20,7 +20,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock)
     private long? _answered;
     private long? _closed;
     private TimeSpan _watched;
-    private int _servers = 1;
+    private int _servers = servers;
 
     /// <summary>When a heartbeat counter was first seen, and for how long it has not moved since while this
     /// process got answers.</summary>

@@ -5,9 +5,11 @@ namespace Rescind.Server.Settings;
 /// <param name="IsRequired">Whether the server stays down when Redis cannot be reached at start.</param>
 /// <param name="IsStrict">Whether it stays down when Redis may lose revocations.</param>
 /// <param name="LogKey">Seals every entry of the log; null: none does.</param>
+/// <param name="Servers">How many servers there are, as <see cref="RedisOptions.Servers"/>.</param>
 /// <param name="KeyMirror">How the keys of an older service are written; null: there is none.</param>
 internal sealed record RedisSettings(
-    string Address, bool IsRequired, bool IsStrict, string? LogKey = null, string? KeyMirror = null)
+    string Address, bool IsRequired, bool IsStrict, int Servers, string? LogKey = null,
+    string? KeyMirror = null)
 {
     private const int ShortestKey = 32;
 
@@ -16,13 +18,14 @@ internal sealed record RedisSettings(
     {
         var required = variables.Word("REDIS_REQUIRED", "false", "true", "false") == "true";
         var strict = variables.Word("REDIS_STRICT", "false", "true", "false") == "true";
+        var servers = variables.Number("REDIS_SERVERS", 1, 1, 100);
         var (logKey, mirror) = (LogKeyOf(variables), KeyMirrorOf(variables));
         var upstash = OfUpstash(variables);
         if ((OfRedis(variables) ?? upstash) is { } address)
         {
-            return new RedisSettings(address, required, strict, logKey, mirror);
+            return new RedisSettings(address, required, strict, servers, logKey, mirror);
         }
-        var pointless = required ? "REDIS_REQUIRED" : strict ? "REDIS_STRICT"
+        var pointless = required ? "REDIS_REQUIRED" : strict ? "REDIS_STRICT" : servers != 1 ? "REDIS_SERVERS"
             : logKey is not null ? "BLACKLIST_LOG_KEY" : mirror is not null ? "REDIS_KEY_MIRROR" : null;
         return pointless is null
             ? null

@@ -9,9 +9,30 @@ namespace Rescind;
 /// <param name="Bound">For how long it counts; null: for ever, because nobody else can append.</param>
 internal sealed record Lease(Moment Sent, TimeSpan? Bound)
 {
+    /// <summary>A wall clock that fell behind the monotonic one by this part of the bound was set back.
+    /// </summary>
+    private const int Setback = 4;
+
     /// <summary>Reads the clocks. Must come after the probe: a process that was frozen between the two would
-    /// otherwise accept by old knowledge (docs/decisions/0010).</summary>
-    public bool Covers(TimeProvider clock) => Bound is not { } bound || Sent.ElapsedOn(clock) <= bound;
+    /// otherwise accept by old knowledge (docs/decisions/0010). Each clock may end the lease. Of a machine
+    /// that is suspended only the wall clock may know; once it was set back it knows nothing, so that ends
+    /// the lease too.</summary>
+    public bool Covers(TimeProvider clock)
+    {
+        if (Bound is not { } bound)
+        {
+            return true;
+        }
+        var (monotonic, wall) = Sent.PassedOn(clock);
+        return monotonic <= bound && wall <= bound && (monotonic - wall) * Setback <= bound;
+    }
+
+    /// <summary>How old the knowledge is, by whichever clock says more.</summary>
+    public TimeSpan Age(TimeProvider clock)
+    {
+        var (monotonic, wall) = Sent.PassedOn(clock);
+        return monotonic > wall ? monotonic : wall;
+    }
 }
 
 /// <summary>A moment on both clocks of this node.</summary>
@@ -21,12 +42,7 @@ internal readonly record struct Moment(long Timestamp, DateTimeOffset Wall)
 {
     public static Moment Now(TimeProvider clock) => new(clock.GetTimestamp(), clock.GetUtcNow());
 
-    /// <summary>The time since then by whichever clock says more: a lease may end early, never
-    /// late.</summary>
-    public TimeSpan ElapsedOn(TimeProvider clock)
-    {
-        var monotonic = clock.GetElapsedTime(Timestamp);
-        var wall = clock.GetUtcNow() - Wall;
-        return monotonic > wall ? monotonic : wall;
-    }
+    /// <summary>The time since then on each clock.</summary>
+    public (TimeSpan Monotonic, TimeSpan Wall) PassedOn(TimeProvider clock) =>
+        (clock.GetElapsedTime(Timestamp), clock.GetUtcNow() - Wall);
 }

@@ -5,11 +5,12 @@ namespace Rescind.Simulation;
 
 /// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
 /// and the clocks that it had.</summary>
-internal sealed class Node(World world, RedisGroup redis, Ledger ledger, BlacklistOptions options, int number, bool hasDisk)
+internal sealed class Node(
+    World world, RedisGroup redis, Ledger ledger, BlacklistOptions options, int number, bool hasDisk, int servers)
 {
     private Turn? _turn;
     private bool _isChecking;
-    private long _suspendedUntil = long.MinValue;
+    private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
 
     public int Number => number;
 
@@ -26,7 +27,7 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
     /// <summary>Its key in the registry, drawn at its start.</summary>
     public string Process { get; private set; } = "";
 
-    /// <summary>When all of its clocks last stood; a promise makes an exception of that.</summary>
+    /// <summary>When a pause ended that none of its clocks shows; a promise makes an exception of that.</summary>
     public long AllClocksStoodUntil { get; private set; } = long.MinValue;
 
     public bool IsFrozen => _turn!.IsFrozen;
@@ -62,11 +63,10 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
         }
     }
 
-    /// <summary>Sets the wall clock; null: right. Set back on a machine that was suspended a moment ago, it hides the
-    /// pause from every clock, as if all had stood.</summary>
+    /// <summary>Sets the wall clock; null: right.</summary>
     public void SetClock(TimeSpan? by)
     {
-        var before = Clock.Error;
+        Remember();
         if (by is { } step)
         {
             Clock.Step(step);
@@ -75,10 +75,7 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
         {
             Clock.SetRight();
         }
-        if (Clock.Error < before && _suspendedUntil + (options.Freshness * 1.25).Ticks >= world.Now)
-        {
-            AllClocksStoodUntil = Math.Max(world.Now, _suspendedUntil);
-        }
+        LookForHiddenPause();
     }
 
     public void Freeze() => _turn!.Freeze();
@@ -86,6 +83,7 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
     public void Resume()
     {
         Clock.Stand(monotonic: false, wall: false);
+        LookForHiddenPause();
         _turn!.Resume();
     }
 
@@ -93,7 +91,8 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
     /// too.</summary>
     public void Suspend(TimeSpan time, bool allClocks)
     {
-        (WasSuspended, _suspendedUntil) = (true, world.Now + time.Ticks);
+        WasSuspended = true;
+        Remember();
         Freeze();
         Clock.Stand(monotonic: true, wall: allClocks);
         var turn = _turn;
@@ -102,9 +101,32 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
             if (turn == _turn)
             {
                 Resume();
-                AllClocksStoodUntil = allClocks ? world.Now : AllClocksStoodUntil;
             }
         });
+    }
+
+    private void Remember()
+    {
+        var reading = Clock.Reading;
+        _disturbed.RemoveAll(one => reading.Monotonic - one.Monotonic > (options.Freshness * 1.25).Ticks);
+        _disturbed.Add((world.Now, reading.Monotonic, reading.Wall));
+    }
+
+    /// <summary>Whether time has passed since a moment that a lease may reach back to which no clock shows: all of them
+    /// stood, or the only one that went on was set back by as much. Set back by more, it is seen to be wrong.</summary>
+    private void LookForHiddenPause()
+    {
+        var (monotonic, wall) = Clock.Reading;
+        var bound = options.Freshness.Ticks;
+        foreach (var one in _disturbed)
+        {
+            var (passed, byMonotonic, byWall) = (world.Now - one.True, monotonic - one.Monotonic, wall - one.Wall);
+            var shown = Math.Max(byMonotonic, byWall);
+            if (shown <= bound && passed - shown > bound / 10 && byMonotonic - byWall <= bound / 4)
+            {
+                AllClocksStoodUntil = world.Now;
+            }
+        }
     }
 
     /// <summary>Does something in the process; never completes when it dies.</summary>
@@ -161,7 +183,7 @@ internal sealed class Node(World world, RedisGroup redis, Ledger ledger, Blackli
 
     private void Build(RedisNames names)
     {
-        var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance);
+        var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
         IRevocationLog log = Disk is null
             ? shared
             : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);

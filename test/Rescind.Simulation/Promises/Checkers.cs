@@ -3,7 +3,8 @@ using Rescind.Redis;
 
 namespace Rescind.Simulation;
 
-internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions options)
+internal sealed class Checkers(
+    World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions options, bool tellsServers)
 {
     public const string Immediate = "1 immediate";
     public const string NoFalseRefusal = "2 no false refusal";
@@ -12,6 +13,10 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
     public const string Progress = "5 progress";
 
     private static readonly PackCodec Codec = new(null);
+
+    /// <summary>Until when a master that had lost the log and had no replica was taken for the only one, because nobody had
+    /// told how many there are.</summary>
+    private long _lonelyUntil = long.MinValue;
 
     /// <summary>How often an exception of promise 1 was made use of.</summary>
     public int Exceptions { get; private set; }
@@ -22,6 +27,7 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
     public void Answered(Node node, Issued token, long began, Verdict verdict, bool isFresh)
     {
         Asked++;
+        _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
         if (verdict == Verdict.Accepted)
         {
             foreach (var decision in ledger.Decisions.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
@@ -144,7 +150,9 @@ internal sealed class Checkers(World world, Ledger ledger, RedisGroup redis, IRe
         };
 
     private bool IsException(Decision decision, Node node) =>
-        (decision.IsUnheld && !decision.IsDue) || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
+        (decision.IsUnheld && !decision.IsDue)
+        || decision.AnsweredAt <= _lonelyUntil
+        || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
 
     /// <summary>A log-in right after a cutoff is stamped past it, ahead of the clock. A node that cannot know that cutoff,
     /// because it or the other one cannot reach the log, or because everybody who held it is gone, may make a new one that

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Rescind.Simulation;
 
 /// <summary>The Redis servers of a world: a master and its replicas, who is told about what, and what can befall
@@ -47,6 +49,11 @@ internal sealed class RedisGroup
             link.Announce(server, channel, message);
         }
     }
+
+    /// <summary>Whether a master has learned of fewer servers than there are.</summary>
+    public bool HasLonelyMaster => Servers.Any(one => one is { IsUp: true, MasterOfIt: null }
+        && one.Store.Hash.TryGetValue("servers", out var known)
+        && int.Parse(known, CultureInfo.InvariantCulture) < Servers.Count);
 
     /// <summary>Makes a replica the master. The old one goes on for whoever is still connected to it, until it is told
     /// to follow.</summary>

@@ -17,8 +17,7 @@ internal sealed class NodeClock(World world, double rate) : TimeProvider
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    /// <summary>How far the wall clock is from the world's time.</summary>
-    public TimeSpan Error => TimeSpan.FromTicks(Wall - world.Now);
+    public (long Monotonic, long Wall) Reading => (Monotonic, Wall);
 
     private long Passed => (long)((world.Now - _since) * rate);
 

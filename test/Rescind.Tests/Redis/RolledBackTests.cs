@@ -99,6 +99,36 @@ public sealed class RolledBackTests(ITestOutputHelper output)
         Assert.Equal("open", (await one.CommandAsync("HGET", "{rescind}:fleet", "state")).ToString());
     }
 
+    /// <summary>Found by the simulation (1015015): nobody on it remembers replicas, and it would be the whole fleet's
+    /// Redis.</summary>
+    [Fact]
+    public async Task A_server_alone_makes_nobody_fresh_who_was_told_of_three()
+    {
+        var options = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(500) };
+        await using var one = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var node = RedisNode.Start(one.Url, options, redis: new RedisOptions { Servers = 3 });
+        var begun = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(begun) < options.Freshness * 6)
+        {
+            Assert.NotEqual(Verdict.Accepted, await node.CheckAsync("t"));
+            await Task.Delay(20);
+        }
+        Assert.Equal("3", (await one.CommandAsync("HGET", "{rescind}:fleet", "servers")).ToString());
+        await using var two = await ReplicaAsync(one);
+        await node.UntilFreshAsync();
+        Assert.Equal(Verdict.Accepted, await node.CheckAsync("t"));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(101)]
+    public void A_number_of_servers_that_cannot_be_is_refused(int servers)
+    {
+        var refused = Assert.Throws<ArgumentException>(
+            () => RedisStore.Open("127.0.0.1", redis: new RedisOptions { Servers = servers }));
+        Assert.StartsWith("RedisOptions.Servers must be 1 to 100.", refused.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Found by the model: a process reported on a new master that nobody followed yet, went back to the old one,
     /// had a revocation confirmed there, and counted as having reported when the servers came over.</summary>
     [Fact]

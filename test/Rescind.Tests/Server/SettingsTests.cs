@@ -49,6 +49,9 @@ public sealed class SettingsTests : IDisposable
         { "REDIS_REQUIRED", "true" },
         { "REDIS_STRICT", "true" },
         { "REDIS_STRICT", "perhaps" },
+        { "REDIS_SERVERS", "3" },
+        { "REDIS_SERVERS", "0" },
+        { "REDIS_SERVERS", "all" },
         { "REDIS_KEY_MIRROR", "blacklist:{jti}" },
         { "REDIS_KEY_MIRROR", "blacklist" },
         { "REDIS_KEY_MIRROR", "{jti}" },
@@ -151,7 +154,8 @@ public sealed class SettingsTests : IDisposable
         var own = Read(
             ("REDIS_URL", "redis://:pass@127.0.0.1"), ("REDIS_REQUIRED", "TRUE"), ("REDIS_STRICT", "true"),
             ("UPSTASH_URL", "https://name.upstash.io"), ("UPSTASH_AUTH_TOKEN", "token"));
-        Assert.Equal(new RedisSettings("redis://:pass@127.0.0.1", true, true), own.Redis);
+        Assert.Equal(new RedisSettings("redis://:pass@127.0.0.1", true, true, 1), own.Redis);
+        Assert.Equal(3, Read(("REDIS_URL", "redis://127.0.0.1"), ("REDIS_SERVERS", "3")).Redis!.Servers);
         Assert.DoesNotContain("pass", own.Redis!.ToString(), StringComparison.Ordinal);
         Assert.Single(own.Warnings, warning => warning.StartsWith("REDIS_URL", StringComparison.Ordinal));
     }
