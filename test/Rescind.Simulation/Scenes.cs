@@ -5,7 +5,7 @@ namespace Rescind.Simulation;
 internal sealed class Scenes(
     World world, RedisGroup redis, Clients clients, IReadOnlyList<Node> nodes, BlacklistOptions options)
 {
-    public const int Kinds = 4;
+    public const int Kinds = 5;
 
     /// <summary>The kind that a node with a disk mostly answers as journaled.</summary>
     public const int AnswerHeld = 3;
@@ -44,7 +44,8 @@ internal sealed class Scenes(
             0 => SetClockInTheWait(writer, other, token),
             1 => AppendFromAnotherEpoch(writer, other, token),
             2 => RollBackBehindNewcomer(writer, other),
-            _ => HoldTheAnswer(writer, other, token),
+            AnswerHeld => HoldTheAnswer(writer, other, token),
+            _ => SetBackAndSuspend(writer, other, token),
         };
     }
 
@@ -149,6 +150,21 @@ internal sealed class Scenes(
         During(hold + world.Between(0.1, 2), () => Cut(writer, options.Freshness * 3));
         AskOften(other, token, Bound * 4);
         return hold + (options.Freshness * 3);
+    }
+
+    /// <summary>A machine is cut off and suspended with a lease; its wall clock, which alone could tell, was set
+    /// back.</summary>
+    private TimeSpan SetBackAndSuspend(Node writer, Node other, Issued token)
+    {
+        var time = world.Between(Bound * 2, Bound * 4);
+        world.Tell($"scene: {other}'s wall clock is set back, then it is suspended for {time.TotalMilliseconds:0} ms");
+        other.SetClock(-world.Between(6_000, 60_000));
+        Cut(other, time + options.Freshness);
+        other.Suspend(time, allClocks: false);
+        clients.Revoke(writer, token, RuleKind.Token);
+        During(time, () => AskOften(other, token, Bound));
+        world.After(time + options.Freshness, () => other.SetClock(null));
+        return time + (options.Freshness * 2);
     }
 
     private void RollBack(RedisServer server, int kept)

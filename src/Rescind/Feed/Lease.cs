@@ -24,7 +24,8 @@ internal sealed record Lease(Moment Sent, TimeSpan? Bound)
             return true;
         }
         var (monotonic, wall) = Sent.PassedOn(clock);
-        return monotonic <= bound && wall <= bound && (monotonic - wall) * Setback <= bound;
+        return monotonic <= bound && wall <= bound
+            && (monotonic - wall).Ticks <= bound.Ticks / Setback;
     }
 
     /// <summary>How old the knowledge is, by whichever clock says more.</summary>
