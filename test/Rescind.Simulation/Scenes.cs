@@ -5,7 +5,7 @@ namespace Rescind.Simulation;
 internal sealed class Scenes(
     World world, RedisGroup redis, Clients clients, IReadOnlyList<Node> nodes, BlacklistOptions options)
 {
-    public const int Kinds = 5;
+    public const int Kinds = 6;
 
     /// <summary>The kind that a node with a disk mostly answers as journaled.</summary>
     public const int AnswerHeld = 3;
@@ -45,7 +45,8 @@ internal sealed class Scenes(
             1 => AppendFromAnotherEpoch(writer, other, token),
             2 => RollBackBehindNewcomer(writer, other),
             AnswerHeld => HoldTheAnswer(writer, other, token),
-            _ => SetBackAndSuspend(writer, other, token),
+            4 => SetBackAndSuspend(writer, other, token),
+            _ => LoseAgain(writer, other, token),
         };
     }
 
@@ -165,6 +166,28 @@ internal sealed class Scenes(
         During(time, () => AskOften(other, token, Bound));
         world.After(time + options.Freshness, () => other.SetClock(null));
         return time + (options.Freshness * 2);
+    }
+
+    /// <summary>The log loses something, and to give that back takes a node long; meanwhile it hears of a revocation, and
+    /// the log loses that as well.</summary>
+    private TimeSpan LoseAgain(Node writer, Node other, Issued token)
+    {
+        var hold = world.Between(Bound * 1.5, Bound * 3);
+        var (master, kept) = (redis.Master, redis.Master.Offset);
+        world.Tell($"scene: {other} gives back slowly, the log loses again");
+        other.Link!.AppendsHeldUntil = world.Now + hold.Ticks;
+        clients.Revoke(writer, token, RuleKind.Token);
+        During(world.Between(5, 10), () => RollBack(master, kept));
+        During(world.Between(Bound * 0.4, Bound), () =>
+        {
+            if (writer.IsAlive && clients.Recent() is { } second)
+            {
+                var before = master.Offset;
+                clients.Revoke(writer, second, RuleKind.Token);
+                During(world.Between(4, 8), () => RollBack(master, before));
+            }
+        });
+        return hold + (options.Freshness * 2);
     }
 
     private void RollBack(RedisServer server, int kept)
