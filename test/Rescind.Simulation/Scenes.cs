@@ -168,8 +168,8 @@ internal sealed class Scenes(
         return time + (options.Freshness * 2);
     }
 
-    /// <summary>The log loses something, and to give that back takes a node long; meanwhile it hears of a revocation, and
-    /// the log loses that as well.</summary>
+    /// <summary>The log loses something, and to give that back takes a node long; meanwhile it hears of a revocation, the
+    /// log loses that as well, and its writer dies.</summary>
     private TimeSpan LoseAgain(Node writer, Node other, Issued token)
     {
         var hold = world.Between(Bound * 1.5, Bound * 3);
@@ -184,7 +184,18 @@ internal sealed class Scenes(
             {
                 var before = master.Offset;
                 clients.Revoke(writer, second, RuleKind.Token);
-                During(world.Between(4, 8), () => RollBack(master, before));
+                During(world.Between(4, 8), () =>
+                {
+                    RollBack(master, before);
+                    writer.Crash();
+                });
+            }
+        });
+        world.After(hold + options.Freshness, () =>
+        {
+            if (!writer.IsAlive)
+            {
+                writer.Start();
             }
         });
         return hold + (options.Freshness * 2);
