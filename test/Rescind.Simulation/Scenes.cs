@@ -198,7 +198,7 @@ internal sealed class Scenes(
                 writer.Start();
             }
         });
-        return hold + (options.Freshness * 2);
+        return TimeSpan.FromMinutes(1); // once: another loss would have the node give back what it forgot
     }
 
     private void RollBack(RedisServer server, int kept)
