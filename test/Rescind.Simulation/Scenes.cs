@@ -7,8 +7,8 @@ internal sealed class Scenes(
 {
     public const int Kinds = 6;
 
-    /// <summary>The kind that a node with a disk mostly answers as journaled.</summary>
-    public const int AnswerHeld = 3;
+    /// <summary>The kinds in which a node with a disk does not wait long enough: it answers as journaled.</summary>
+    public const int AnswerHeld = 3, LostAgain = 5;
 
     private long _end;
 
