@@ -141,4 +141,37 @@ public sealed class LogEntryTests
     }
 
     private static string Hex(LogEntry entry) => Convert.ToHexStringLower(Bytes(entry));
+
+    [Fact]
+    public void A_cutoff_comes_back_and_an_empty_text_is_one()
+    {
+        var cutoff = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
+        var entry = new LogEntry
+        {
+            Id = new RevocationId(RuleKind.Subject, Key, 1), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = cutoff, Issuer = "", Value = "",
+        };
+        Assert.Equal(cutoff, entry.IssuedBefore);
+        Assert.Equal(DateTimeOffset.MaxValue, (entry with { IssuedBefore = DateTimeOffset.MaxValue }).IssuedBefore);
+        var bytes = new byte[entry.Size];
+        entry.Write(bytes);
+        Assert.True(LogEntry.TryRead(bytes, out var read));
+        Assert.Equal(entry, read);
+        bytes[^2] = 1; // a text that is longer than what is left
+        Assert.False(LogEntry.TryRead(bytes, out _));
+    }
+
+    [Fact]
+    public void A_text_that_is_no_text_is_refused()
+    {
+        var entry = new LogEntry
+        {
+            Id = new RevocationId(RuleKind.Subject, Key, 1), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = DateTimeOffset.UnixEpoch,
+            Issuer = "i", Value = "u",
+        };
+        var bytes = new byte[entry.Size];
+        entry.Write(bytes);
+        Assert.True(LogEntry.TryRead(bytes, out _));
+        bytes[^1] = 0xFF;
+        Assert.False(LogEntry.TryRead(bytes, out _));
+    }
 }

@@ -22,6 +22,15 @@ public sealed class RecentRecordsTests
     }
 
     [Fact]
+    public async Task A_page_that_holds_all_that_is_left_is_the_last()
+    {
+        var records = new RecentRecords();
+        await records.AddAsync([.. Enumerable.Range(0, 10).Select(i => Record(i))], default);
+        Assert.Null((await records.ListAsync(new RevocationQuery { Limit = 10 }, default)).Next);
+        Assert.NotNull((await records.ListAsync(new RevocationQuery { Limit = 9 }, default)).Next);
+    }
+
+    [Fact]
     public async Task Every_filter_restricts()
     {
         var records = new RecentRecords();

@@ -68,4 +68,36 @@ public sealed class BlacklistMetricsTests
             seen[name] = seen.GetValueOrDefault(name) + value;
         }
     }
+
+    [Fact]
+    public async Task Times_are_in_seconds_and_a_node_that_is_not_fresh_says_so()
+    {
+        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var factory = services.GetRequiredService<IMeterFactory>();
+        var world = new TestWorld(shared: true);
+        var tally = new CheckTally();
+        _ = new BlacklistMetrics(factory, tally, world.Blacklist.Index, world.Blacklist.Feed);
+        tally.Sample(500);
+        var seen = new Dictionary<string, double>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Scope == factory && instrument.IsObservable)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => seen[instrument.Name] = value);
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => seen[instrument.Name] = value);
+        listener.Start();
+
+        listener.RecordObservableInstruments();
+        Assert.Equal((0.5, 0.5), (seen["rescind.check.duration.mean"], seen["rescind.check.duration.p99"]));
+        Assert.Equal(0, seen["rescind.feed.fresh"]);
+        await world.Blacklist.LoadAsync();
+        listener.RecordObservableInstruments();
+        Assert.Equal(1, seen["rescind.feed.fresh"]);
+    }
 }

@@ -72,6 +72,30 @@ public sealed class CheckTallyTests
         Assert.True(tally.IsSampled(cell));
     }
 
+    [Fact]
+    public void Counts_of_several_threads_are_added()
+    {
+        var tally = new CheckTally();
+        foreach (var cell in new[] { 0, 1 })
+        {
+            tally.Count(cell, Verdict.Accepted);
+            tally.Count(cell, Verdict.Revoked);
+            tally.Count(cell, Verdict.Unknown);
+        }
+        Assert.Equal((2, 2, 2), (tally.Accepted, tally.Revoked, tally.Unknown));
+    }
+
+    [Fact]
+    public void The_percentile_does_not_depend_on_the_order_of_samples()
+    {
+        var tally = new CheckTally();
+        for (var i = 1_000; i > 0; i--)
+        {
+            tally.Sample(i);
+        }
+        Assert.Equal(991, tally.P99Ms());
+    }
+
     private static (double Mean, double P99) Times(Blacklist node) =>
         (node.GetStatus().MeanCheckMs, node.GetStatus().P99CheckMs);
 
