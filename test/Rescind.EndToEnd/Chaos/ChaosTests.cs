@@ -27,7 +27,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         catch
         {
             output.WriteLine(string.Join('\n', plan.Steps));
-            output.WriteLine($"The history, and what the nodes wrote, is in {Save(world)}");
+            output.WriteLine($"The history, and what nodes and nginx wrote, is in {Save(world)}");
             throw;
         }
     }
@@ -40,6 +40,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         {
             File.WriteAllText(Path.Combine(folder, $"{node.Name}.log"), node.Server.Output);
         }
+        File.WriteAllText(Path.Combine(folder, "nginx.log"), world.Front.ErrorLog());
         return folder;
     }
 }

@@ -66,6 +66,9 @@ internal sealed class Nginx : IAsyncDisposable
         _folder.Dispose();
     }
 
+    /// <summary>What it wrote when it answered by itself.</summary>
+    public string ErrorLog() => File.Exists(_folder.PathOf("error.log")) ? File.ReadAllText(_folder.PathOf("error.log")) : "";
+
     private string Configuration(IReadOnlyList<string> nodes) =>
         $$"""
         daemon off;
@@ -112,8 +115,6 @@ internal sealed class Nginx : IAsyncDisposable
             return false;
         }
     }
-
-    private string ErrorLog() => File.Exists(_folder.PathOf("error.log")) ? File.ReadAllText(_folder.PathOf("error.log")) : "";
 
     private async Task SignalAsync(string signal)
     {
