@@ -22,9 +22,10 @@ public sealed class RedisOptions
     public string? LogKey { get; set; }
 
     /// <summary>How many Redis servers keep the log, its master and the replicas of that, so that half of
-    /// them must confirm a write; in a Cluster those of one shard, not all. Nodes learn this from the log; but one that starts on a master which lost the log and has no
-    /// replica learns that it is alone, and would know nothing of what the other servers confirm meanwhile.
-    /// Set it wherever a replica can be promoted. Default: 1, what the log says; 1 to 100.</summary>
+    /// them must confirm a write; in a Cluster those of one shard, not all. Nodes learn this from the log;
+    /// but one that starts on a master which lost the log and has no replica learns that it is alone, and
+    /// would know nothing of what the other servers confirm meanwhile. Set it wherever a replica can be
+    /// promoted. Default: 1, what the log says; 1 to 100.</summary>
     public int Servers { get; set; } = 1;
 
     /// <summary>What is wrong, naming the option, or null.</summary>
