@@ -83,7 +83,7 @@ internal sealed class Caller : IDisposable
         }
     }
 
-    /// <summary>nginx answers in HTML when no node does.</summary>
+    /// <summary>nginx answers in HTML when no node does: its text, for whoever reads the history.</summary>
     private static JsonElement Parsed(string text)
     {
         try
@@ -92,11 +92,12 @@ internal sealed class Caller : IDisposable
         }
         catch (JsonException)
         {
-            return default;
+            return JsonSerializer.SerializeToElement(text);
         }
     }
 
     private static string WordOf(Answer answer) => answer.Text("code")
+        ?? (answer is { Status: 500, Body.ValueKind: JsonValueKind.String } ? answer.Body.GetString()! : null)
         ?? (answer.Body.ValueKind == JsonValueKind.Object && answer.Body.TryGetProperty("receipt", out var receipt)
             ? receipt.GetProperty("state").GetString()! : "");
 

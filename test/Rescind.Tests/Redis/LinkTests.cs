@@ -26,12 +26,12 @@ public sealed class LinkTests(ITestOutputHelper output)
         breaks();
         var receipt = await far.RevokeAsync("elsewhere");
         Assert.Equal(ReceiptState.Everywhere, receipt.State);
-        var slowest = TimeSpan.Zero;
+        var took = new List<TimeSpan>();
         for (var i = 0; i < 50; i++)
         {
             var asked = Stopwatch.GetTimestamp();
             Assert.NotEqual(Verdict.Accepted, await near.CheckAsync("elsewhere"));
-            slowest = Stopwatch.GetElapsedTime(asked) is var took && took > slowest ? took : slowest;
+            took.Add(Stopwatch.GetElapsedTime(asked));
             await Task.Delay(20);
         }
         Assert.False(near.IsFresh);
@@ -45,8 +45,13 @@ public sealed class LinkTests(ITestOutputHelper output)
         Assert.Equal(Verdict.Revoked, near.Check("elsewhere"));
         await Eventually.TrueAsync(() => far.Check("here") == Verdict.Revoked, "the other node knows it");
         await near.UntilCountsAsync(2);
-        output.WriteLine($"{how}: slowest check {slowest.TotalMilliseconds:n1} ms, fresh {back.TotalSeconds:n1} s after it was mended");
-        Assert.InRange(slowest, TimeSpan.Zero, TimeSpan.FromMilliseconds(100));
+        took.Sort();
+        output.WriteLine($"{how}: a check took {took[25].TotalMilliseconds:n1} ms, at most {took[^1].TotalMilliseconds:n1} ms; "
+            + $"fresh {back.TotalSeconds:n1} s after it was mended");
+
+        // A caller may wait for the log once, 40 ms; whoever waited each time, or for a call to end, would be seen.
+        Assert.InRange(took[25], TimeSpan.Zero, TimeSpan.FromMilliseconds(20));
+        Assert.InRange(took[^1], TimeSpan.Zero, Bound);
     }
 
     [Fact]
@@ -108,9 +113,27 @@ public sealed class LinkTests(ITestOutputHelper output)
         await using var unknown = await RedisOverTls.StartAsync();
         Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", known.AuthorityFile);
         await using var good = RedisStore.Open(known.Url);
-        await good.InspectAsync(TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => IsReachedAsync(good), "the known authority's is reached");
         await using var bad = RedisStore.Open(unknown.Url);
-        await Assert.ThrowsAsync<IOException>(() => bad.InspectAsync(TestContext.Current.CancellationToken));
+        await Eventually.TrueAsync(async () =>
+        {
+            var fault = await Assert.ThrowsAsync<IOException>(
+                () => bad.InspectAsync(TestContext.Current.CancellationToken));
+            return fault.Message.Contains("certificate", StringComparison.Ordinal);
+        }, "the fault names the certificate");
+        Assert.True(await IsReachedAsync(good));
+    }
+
+    private static async Task<bool> IsReachedAsync(RedisStore store)
+    {
+        try
+        {
+            return await store.InspectAsync(TestContext.Current.CancellationToken) is not null;
+        }
+        catch (IOException)
+        {
+            return false; // not yet
+        }
     }
 
     private static BlacklistOptions Options() => new() { Freshness = Bound };
