@@ -51,11 +51,12 @@ internal sealed class Node(
         Clock.Read = null;
     }
 
-    /// <summary>kill -9.</summary>
+    /// <summary>kill -9, for which a machine that was suspended is woken.</summary>
     public void Crash()
     {
         if (IsAlive)
         {
+            Clock.Stand(monotonic: false, wall: false);
             IsAlive = false;
             _turn!.End();
             redis.Remove(Link!);
