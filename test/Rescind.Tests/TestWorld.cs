@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Rescind.Tests;
@@ -32,8 +33,12 @@ internal sealed class TestWorld
         return world;
     }
 
+    /// <summary>What the nodes log.</summary>
+    public LogLines Lines { get; } = new();
+
     /// <summary>Another process on the same log.</summary>
-    public Blacklist NewNode() => new(Options, Log, clock: Clock);
+    public Blacklist NewNode() =>
+        new(Options, Log, clock: Clock, logger: new Logger<Blacklist>(new LoggerFactory([Lines])));
 
     /// <summary>A token that was issued now and lives for half an hour.</summary>
     public TokenFacts Token(string id = "token-1", string subject = "user-1") => new()
@@ -77,6 +82,9 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
 
     public int Reads { get; private set; }
 
+    /// <summary>How often a node said that it has read the log over and given back what it lacked.</summary>
+    public int Reconciliations { get; private set; }
+
     /// <summary>What the fleet has confirmed; asked again and again until the wait is over.</summary>
     public Func<(int Confirmed, int Expected)> Reach { get; set; } = () => (1, 1);
 
@@ -93,6 +101,7 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
         {
             await gate;
         }
+        LargestAppend = Math.Max(LargestAppend, batch.Length);
         return await Inner.AppendAsync(batch, cancel);
     }
 
@@ -107,6 +116,11 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
         var batch = await Inner.ReadAsync(after, max, cancel);
         return Twist is { } twist ? twist(batch) : batch;
     }
+
+    /// <summary>The largest batch appended since it was set to 0.</summary>
+    public int LargestAppend { get; set; }
+
+    public void Reconciled() => Reconciliations++;
 
     public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => Inner.WaitAsync(after, cancel);
 

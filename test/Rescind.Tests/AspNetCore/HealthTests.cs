@@ -24,7 +24,7 @@ public sealed class HealthTests
     public async Task With_a_store_it_is_healthy_until_the_log_goes_away()
     {
         var log = new SilentLog { Status = new LogStatus { Store = "silent", JournalLoaded = false } };
-        var lines = new Lines();
+        var lines = new LogLines();
         await using var app = await TestApp.StartAsync(services =>
         {
             services.AddAuthentication("Bearer").AddJwtBearer(_tokens.Accept);
@@ -45,10 +45,10 @@ public sealed class HealthTests
         }
         Assert.Equal(HealthStatus.Degraded, entry.Status);
         Assert.Contains("The log is away", entry.Description, StringComparison.Ordinal);
-        Assert.Single(
-            lines.All, "2100 Token blacklist service initialized successfully, 1 guarded bearer scheme(s)");
-        Assert.Single(lines.All, "2101 Blacklist service health check passed");
-        Assert.Contains(lines.All, line => line.StartsWith("2102 ", StringComparison.Ordinal));
+        Assert.Equal(
+            ["Token blacklist service initialized successfully, 1 guarded bearer scheme(s)"], lines.Of(2100));
+        Assert.Equal(["Blacklist service health check passed"], lines.Of(2101));
+        Assert.NotEmpty(lines.Of(2102));
     }
 
     [Fact]
@@ -65,44 +65,4 @@ public sealed class HealthTests
     private static async Task<HealthReportEntry> AskAsync(TestApp app) =>
         (await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync())
             .Entries["token-blacklist"];
-
-    /// <summary>Keeps the log lines of this package.</summary>
-    private sealed class Lines : ILoggerProvider, ILogger
-    {
-        private readonly List<string> _all = [];
-
-        public IReadOnlyList<string> All
-        {
-            get
-            {
-                lock (_all)
-                {
-                    return [.. _all];
-                }
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter)
-        {
-            if (eventId.Id is >= 2000 and < 3000)
-            {
-                lock (_all)
-                {
-                    _all.Add($"{eventId.Id} {formatter(state, exception)}");
-                }
-            }
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

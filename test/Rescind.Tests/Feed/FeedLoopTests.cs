@@ -1,0 +1,278 @@
+using System.Diagnostics;
+
+namespace Rescind.Tests;
+
+/// <summary>When the follower reads, when it rests, what it says of faults, and how it reads a log over.</summary>
+public sealed class FeedLoopTests
+{
+    private const string Issuer = TestWorld.Issuer;
+
+    /// <summary>A quarter of the freshness bound.</summary>
+    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan Tick = TimeSpan.FromTicks(1);
+
+    [Fact]
+    public async Task A_load_rests_between_reads_while_the_log_recovers()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { GrantsLease = false };
+        var load = world.Blacklist.LoadAsync(TestContext.Current.CancellationToken).AsTask();
+        Assert.Equal(1, world.Log.Reads);
+        world.Clock.Advance(Beat - Tick);
+        Assert.Equal(1, world.Log.Reads);
+        world.Clock.Advance(Tick);
+        await UntilAsync(() => world.Log.Reads == 2);
+        world.Log.Twist = null;
+        await UntilAsync(() => load.IsCompleted, () => world.Clock.Advance(Beat));
+        await load;
+        Assert.Equal(3, world.Log.Reads);
+        Assert.True(world.Blacklist.GetStatus().Fresh);
+    }
+
+    [Fact]
+    public async Task A_load_reads_page_after_page_without_a_rest()
+    {
+        var world = new TestWorld(shared: true);
+        var pages = 3;
+        world.Log.Twist = batch => --pages > 0 ? batch with { AtTail = false, GrantsLease = false } : batch;
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.Equal(3, world.Log.Reads);
+    }
+
+    [Fact]
+    public async Task The_loop_rests_at_the_tail_and_not_before()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var behind = 3;
+        world.Log.Twist = batch => batch with { AtTail = behind-- <= 0 };
+        await using var loop = new Loop(world);
+        Assert.Equal(4, loop.Reads);
+        world.Clock.Advance(Beat - Tick);
+        Assert.Equal(4, loop.Reads);
+        world.Clock.Advance(Tick);
+        await UntilAsync(() => loop.Reads == 5);
+    }
+
+    [Fact]
+    public async Task The_loop_rests_after_a_fault()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Fault = new IOException("away");
+        await using var loop = new Loop(world);
+        Assert.Equal(1, loop.Reads);
+        world.Clock.Advance(Beat - Tick);
+        Assert.Equal(1, loop.Reads);
+        world.Clock.Advance(Tick);
+        await UntilAsync(() => loop.Reads == 2);
+    }
+
+    [Fact]
+    public async Task The_loop_forgets_a_64th_at_a_time()
+    {
+        var world = await TestWorld.LoadedAsync();
+        await world.Blacklist.RevokeAsync(
+            [.. Enumerable.Range(0, 1000).Select(i => Revocation.OfToken(Issuer, "t" + i, world.Now.AddMinutes(1)))],
+            TestContext.Current.CancellationToken);
+        await world.Blacklist.RevokeAsync(
+            Revocation.OfSession(Issuer, "s") with { ExpiresAt = world.Now.AddMinutes(1) },
+            TestContext.Current.CancellationToken);
+        world.Clock.Advance(TimeSpan.FromDays(400));
+        await using (var loop = new Loop(world))
+        {
+            Assert.InRange(Left(), 900, 1000);
+            await UntilAsync(() => Left() == 0, () => world.Clock.Advance(Beat));
+            Assert.InRange(loop.Reads, 64, 66);
+        }
+
+        long Left() => world.Blacklist.GetStatus().Rules.Values.Sum();
+    }
+
+    [Fact]
+    public async Task Whoever_stops_lets_go_of_a_lease_of_a_shared_log_alone()
+    {
+        foreach (var isShared in new[] { true, false })
+        {
+            var world = await TestWorld.LoadedAsync(shared: isShared);
+            await using (new Loop(world))
+            {
+                Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
+            }
+            Assert.Equal(isShared ? Verdict.Unknown : Verdict.Accepted, world.Blacklist.Check(world.Token()));
+        }
+    }
+
+    [Fact]
+    public async Task A_fault_is_logged_once_and_so_is_its_end()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        for (var outage = 1; outage <= 2; outage++)
+        {
+            await StepAsync(world);
+            Assert.Equal(outage, world.Lines.Of(1000).Count);
+            world.Log.Fault = new IOException("away");
+            await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+            await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+            Assert.Equal(outage, world.Lines.Of(1001).Count);
+            world.Log.Fault = null;
+        }
+        Assert.EndsWith("away", world.Lines.Of(1001)[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_read_that_is_given_up_is_no_fault()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        using var stop = new CancellationTokenSource();
+        world.Log.Twist = batch => throw new OperationCanceledException(stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => world.Blacklist.Feed.StepAsync(stop.Token));
+        Assert.Null(world.Blacklist.GetStatus().Fault);
+        Assert.Empty(world.Lines.Of(1001));
+    }
+
+    [Fact]
+    public async Task Checks_wait_again_a_bound_after_the_fault()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        world.Log.Fault = new IOException("away");
+        await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+        world.Log.Fault = null;
+        world.Log.Gate = new TaskCompletionSource().Task;
+        world.Clock.Advance(world.Options.Freshness - Tick);
+        var early = world.Blacklist.CheckAsync(world.Token(), TestContext.Current.CancellationToken).AsTask();
+        Assert.True(early.IsCompletedSuccessfully);
+        world.Clock.Advance(Tick);
+        var check = world.Blacklist.CheckAsync(world.Token(), TestContext.Current.CancellationToken).AsTask();
+        Assert.False(check.IsCompleted);
+        world.Clock.Advance(world.Options.CatchUpTimeout);
+        Assert.Equal(Verdict.Unknown, await check);
+    }
+
+    [Fact]
+    public async Task A_caller_that_gives_up_takes_the_wait_from_nobody()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Clock.Advance(TimeSpan.FromSeconds(2));
+        var gate = new TaskCompletionSource();
+        world.Log.Gate = gate.Task;
+        using var impatient = new CancellationTokenSource();
+        var check = world.Blacklist.CheckAsync(world.Token(), impatient.Token).AsTask();
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => check);
+        var next = world.Blacklist.CheckAsync(world.Token(), TestContext.Current.CancellationToken).AsTask();
+        Assert.False(next.IsCompleted);
+        gate.SetResult();
+        Assert.Equal(Verdict.Accepted, await next);
+    }
+
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 0)]
+    public async Task A_cutoff_on_a_shared_log_is_made_after_two_more_reads(bool isShared, int more)
+    {
+        var world = await TestWorld.LoadedAsync(shared: isShared);
+        var token = await ReadsAsync(Revocation.OfToken(Issuer, "token-1"));
+        Assert.Equal(token + more, await ReadsAsync(Revocation.OfSubject(Issuer, "user-1")));
+
+        async Task<int> ReadsAsync(Revocation revocation)
+        {
+            var before = world.Log.Reads;
+            await world.Blacklist.RevokeAsync(revocation, TestContext.Current.CancellationToken);
+            return world.Log.Reads - before;
+        }
+    }
+
+    [Fact]
+    public async Task A_log_that_is_replaced_while_it_is_read_over_is_read_over_again()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Twist = batch => batch with { Found = false };
+        var fault = await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+        Assert.Equal(fault.Message, world.Blacklist.GetStatus().Fault);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+        Assert.Equal(0, world.Log.Reconciliations);
+        Assert.Single(world.Lines.Of(1004));
+        Assert.Empty(world.Lines.Of(1005));
+
+        world.Log.Twist = batch => batch with { Horizon = world.Now.AddMinutes(1) };
+        var reads = world.Log.Reads;
+        await StepAsync(world);
+        Assert.Equal(reads + 1, world.Log.Reads);
+        Assert.Equal(1, world.Log.Reconciliations);
+        Assert.Equal(
+            ["Reconciled with the log: 0 entries found, 0 given back that it had lost"], world.Lines.Of(1005));
+        Assert.Equal(world.Now.AddMinutes(1).ToUnixTimeSeconds(), world.Blacklist.Index.Horizon);
+        Assert.False(world.Blacklist.GetStatus().Fresh);
+        await StepAsync(world);
+        Assert.True(world.Blacklist.GetStatus().Fresh);
+        Assert.Equal(1, world.Log.Reconciliations);
+    }
+
+    [Fact]
+    public async Task A_long_log_is_read_over_to_its_end_and_gets_back_what_it_lacks_in_batches()
+    {
+        var world = await TestWorld.LoadedAsync(options => options.LargestBatch = 2, shared: true);
+        for (var i = 0; i < 5; i++)
+        {
+            await world.Blacklist.RevokeAsync(
+                Revocation.OfSubject(Issuer, "lost-" + i), TestContext.Current.CancellationToken);
+        }
+        await StepAsync(world);
+
+        var other = new MemoryLog(world.Clock);
+        var stranger = new Blacklist(new BlacklistOptions(), other, clock: world.Clock);
+        await stranger.RevokeAsync(
+            [.. Enumerable.Range(0, 5000).Select(i => Revocation.OfToken(Issuer, "found-" + i))],
+            TestContext.Current.CancellationToken);
+        (world.Log.Inner, world.Log.LargestAppend) = (other, 0);
+        await StepAsync(world);
+        Assert.Equal(2, world.Log.LargestAppend);
+        Assert.Equal(
+            ["Reconciled with the log: 5000 entries found, 5 given back that it had lost"], world.Lines.Of(1005));
+        Assert.Equal(5000, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
+        var fresh = world.NewNode();
+        await fresh.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(5, fresh.GetStatus().Rules[RuleKind.Subject]);
+    }
+
+    private static Task StepAsync(TestWorld world) => world.Blacklist.Feed.StepAsync(CancellationToken.None);
+
+    /// <summary>Waits for what runs on other threads.</summary>
+    private static async Task UntilAsync(Func<bool> condition, Action? meanwhile = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), "In vain.");
+            meanwhile?.Invoke();
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>The loop of a world's node, until it is left.</summary>
+    private sealed class Loop : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly TestWorld _world;
+        private readonly int _before;
+        private readonly Task _run;
+
+        public Loop(TestWorld world)
+        {
+            (_world, _before) = (world, world.Log.Reads);
+            _run = world.Blacklist.RunAsync(_stop.Token);
+        }
+
+        public int Reads => _world.Log.Reads - _before;
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _run.WaitAsync(TimeSpan.FromSeconds(20));
+            _stop.Dispose();
+        }
+    }
+}
