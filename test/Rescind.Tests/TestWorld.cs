@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -59,6 +60,19 @@ internal sealed class TestClock() : FakeTimeProvider(new DateTimeOffset(2026, 1,
 
     /// <summary>Sets wall time forward or back; monotonic time goes on.</summary>
     public void StepWall(TimeSpan step) => _stepped += step;
+
+    /// <summary>Lets time pass, a step at a time, until something is so; without a step it only waits for other
+    /// threads.</summary>
+    public async Task UntilAsync(Func<bool> condition, TimeSpan step = default)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), "In vain.");
+            Advance(step);
+            await Task.Delay(1);
+        }
+    }
 }
 
 /// <summary>A log that fails when told to, and counts its reads.</summary>
@@ -96,6 +110,7 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
 
     public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
+        Appends++;
         ThrowFault();
         if (AppendGate is { } gate)
         {
@@ -117,8 +132,16 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
         return Twist is { } twist ? twist(batch) : batch;
     }
 
+    /// <summary>How often it was asked to append.</summary>
+    public int Appends { get; private set; }
+
     /// <summary>The largest batch appended since it was set to 0.</summary>
     public int LargestAppend { get; set; }
+
+    /// <summary>Who takes announcements.</summary>
+    public Action<ReadOnlyMemory<LogEntry>>? Listener { get; private set; }
+
+    public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => Listener = apply;
 
     public void Reconciled() => Reconciliations++;
 

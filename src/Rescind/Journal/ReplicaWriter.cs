@@ -27,6 +27,7 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
     private bool _startsOver;
     private bool _isDirty;
     private bool _isGivenUp;
+    private bool _isEnding;
 
     /// <summary>Why the file cannot be written, or null.</summary>
     public string? Fault => Volatile.Read(ref _fault);
@@ -87,13 +88,14 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
         }
     }
 
-    /// <summary>Writes what is waiting, before the file is closed.</summary>
+    /// <summary>Writes what is waiting, before the file is closed. A disk that fails is not tried again then:
+    /// it must not hold up the end, and what it lacks is read again at the next start.</summary>
     public async Task FlushAsync()
     {
         Task writing;
         lock (_gate)
         {
-            writing = _writing;
+            (_isEnding, writing) = (true, _writing);
         }
         await writing;
         await WriteAsync();
@@ -125,7 +127,7 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
     {
         lock (_gate)
         {
-            return _isDirty && !_isGivenUp;
+            return _isDirty && !_isGivenUp && !_isEnding;
         }
     }
 

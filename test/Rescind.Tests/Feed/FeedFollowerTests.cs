@@ -1,11 +1,11 @@
-using System.Diagnostics;
-
 namespace Rescind.Tests;
 
 /// <summary>Freshness, catch-up, faults and reconciliation.</summary>
 public sealed class FeedFollowerTests
 {
     private const string Issuer = TestWorld.Issuer;
+
+    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(250);
 
     [Fact]
     public async Task A_node_of_a_shared_log_says_unknown_once_its_lease_is_over()
@@ -216,14 +216,14 @@ public sealed class FeedFollowerTests
         Assert.True(world.Blacklist.GetStatus().Loaded);
 
         world.Log.Fault = new TimeoutException("not an IOException, absorbed all the same");
-        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus().Fault is not null);
+        await world.Clock.UntilAsync(() => world.Blacklist.GetStatus().Fault is not null, Beat);
         world.Log.Fault = null;
-        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus() is { Fault: null, Fresh: true });
+        await world.Clock.UntilAsync(() => world.Blacklist.GetStatus() is { Fault: null, Fresh: true }, Beat);
 
         var elsewhere = world.NewNode();
         await elsewhere.LoadAsync();
         await elsewhere.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
-        await AdvanceUntilAsync(world, () => world.Blacklist.Check(world.Token()) == Verdict.Revoked);
+        await world.Clock.UntilAsync(() => world.Blacklist.Check(world.Token()) == Verdict.Revoked, Beat);
         await stop.CancelAsync();
         await loop.WaitAsync(TimeSpan.FromSeconds(10));
         Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token("token-2")));
@@ -238,20 +238,9 @@ public sealed class FeedFollowerTests
         using var stop = new CancellationTokenSource();
         var loop = world.Blacklist.RunAsync(stop.Token);
         world.Clock.Advance(TimeSpan.FromHours(1));
-        await AdvanceUntilAsync(world, () => world.Blacklist.GetStatus().Rules[RuleKind.Token] == 0);
+        await world.Clock.UntilAsync(() => world.Blacklist.GetStatus().Rules[RuleKind.Token] == 0, Beat);
         await stop.CancelAsync();
         await loop.WaitAsync(TimeSpan.FromSeconds(10));
-    }
-
-    private static async Task AdvanceUntilAsync(TestWorld world, Func<bool> condition)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!condition() && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30))
-        {
-            world.Clock.Advance(TimeSpan.FromMilliseconds(250));
-            await Task.Yield();
-        }
-        Assert.True(condition());
     }
 
     [Theory]

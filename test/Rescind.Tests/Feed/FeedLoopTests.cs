@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Rescind.Tests;
 
 /// <summary>When the follower reads, when it rests, what it says of faults, and how it reads a log over.</summary>
@@ -22,9 +20,9 @@ public sealed class FeedLoopTests
         world.Clock.Advance(Beat - Tick);
         Assert.Equal(1, world.Log.Reads);
         world.Clock.Advance(Tick);
-        await UntilAsync(() => world.Log.Reads == 2);
+        await world.Clock.UntilAsync(() => world.Log.Reads == 2);
         world.Log.Twist = null;
-        await UntilAsync(() => load.IsCompleted, () => world.Clock.Advance(Beat));
+        await world.Clock.UntilAsync(() => load.IsCompleted, Beat);
         await load;
         Assert.Equal(3, world.Log.Reads);
         Assert.True(world.Blacklist.GetStatus().Fresh);
@@ -52,7 +50,7 @@ public sealed class FeedLoopTests
         world.Clock.Advance(Beat - Tick);
         Assert.Equal(4, loop.Reads);
         world.Clock.Advance(Tick);
-        await UntilAsync(() => loop.Reads == 5);
+        await world.Clock.UntilAsync(() => loop.Reads == 5);
     }
 
     [Fact]
@@ -65,7 +63,7 @@ public sealed class FeedLoopTests
         world.Clock.Advance(Beat - Tick);
         Assert.Equal(1, loop.Reads);
         world.Clock.Advance(Tick);
-        await UntilAsync(() => loop.Reads == 2);
+        await world.Clock.UntilAsync(() => loop.Reads == 2);
     }
 
     [Fact]
@@ -82,7 +80,7 @@ public sealed class FeedLoopTests
         await using (var loop = new Loop(world))
         {
             Assert.InRange(Left(), 900, 1000);
-            await UntilAsync(() => Left() == 0, () => world.Clock.Advance(Beat));
+            await world.Clock.UntilAsync(() => Left() == 0, Beat);
             Assert.InRange(loop.Reads, 64, 66);
         }
 
@@ -239,18 +237,6 @@ public sealed class FeedLoopTests
     }
 
     private static Task StepAsync(TestWorld world) => world.Blacklist.Feed.StepAsync(CancellationToken.None);
-
-    /// <summary>Waits for what runs on other threads.</summary>
-    private static async Task UntilAsync(Func<bool> condition, Action? meanwhile = null)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20), "In vain.");
-            meanwhile?.Invoke();
-            await Task.Delay(1, TestContext.Current.CancellationToken);
-        }
-    }
 
     /// <summary>The loop of a world's node, until it is left.</summary>
     private sealed class Loop : IAsyncDisposable

@@ -220,6 +220,17 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public async Task A_disk_that_stays_full_does_not_hold_up_the_end()
+    {
+        var node = await KeptNode.StartAsync(PathA, _log);
+        await node.Store.LimitPagesAsync(1);
+        await node.Blacklist.RevokeAsync(
+            [.. Enumerable.Range(0, 5000).Select(i => Revocation.OfToken(Issuer, $"t{i}"))]);
+        await Eventually.TrueAsync(() => node.Status.Log.Warnings.Count == 1, "the disk is full");
+        await node.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
     public async Task A_second_process_on_the_same_file_is_refused()
     {
         await using var node = await KeptNode.StartAsync(PathA, _log);
