@@ -80,6 +80,8 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
 {
     public bool IsShared => shared;
 
+    public LogStatus Status { get; set; } = new() { Store = "unreliable" };
+
     /// <summary>Thrown by every call while set.</summary>
     public Exception? Fault { get; set; }
 
@@ -102,9 +104,19 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     /// <summary>What the fleet has confirmed; asked again and again until the wait is over.</summary>
     public Func<(int Confirmed, int Expected)> Reach { get; set; } = () => (1, 1);
 
+    /// <summary>It answers only when the caller gives up.</summary>
+    public bool IsReachSlow { get; set; }
+
+    /// <summary>Appends are kept by nobody but a journal: they have no position.</summary>
+    public bool IsAppendLost { get; set; }
+
     public async ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position, CancellationToken cancel)
     {
         await Task.Yield();
+        if (IsReachSlow)
+        {
+            await Task.Delay(Timeout.Infinite, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
         return Reach();
     }
 
@@ -117,7 +129,7 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
             await gate;
         }
         LargestAppend = Math.Max(LargestAppend, batch.Length);
-        return await Inner.AppendAsync(batch, cancel);
+        return IsAppendLost ? default : await Inner.AppendAsync(batch, cancel);
     }
 
     public async ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)

@@ -28,6 +28,18 @@ public sealed class FeedLoopTests
         Assert.True(world.Blacklist.GetStatus().Fresh);
     }
 
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, true)]
+    [InlineData(true, true, false)]
+    public void A_node_is_loaded_by_its_disk_alone_where_the_unknown_is_accepted(
+        bool isOnDisk, bool refusesUnknown, bool isLoaded)
+    {
+        var world = new TestWorld(options => options.RefuseWhenUnknown = refusesUnknown, shared: true);
+        world.Log.Status = world.Log.Status with { JournalLoaded = isOnDisk };
+        Assert.Equal(isLoaded, world.Blacklist.GetStatus().Loaded);
+    }
+
     [Fact]
     public async Task A_load_reads_page_after_page_without_a_rest()
     {
@@ -107,13 +119,16 @@ public sealed class FeedLoopTests
         var world = await TestWorld.LoadedAsync(shared: true);
         for (var outage = 1; outage <= 2; outage++)
         {
+            Assert.Equal(outage, world.Lines.Of(1000).Count);
             await StepAsync(world);
             Assert.Equal(outage, world.Lines.Of(1000).Count);
             world.Log.Fault = new IOException("away");
             await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+            Assert.Equal(outage, world.Lines.Of(1001).Count);
             await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
             Assert.Equal(outage, world.Lines.Of(1001).Count);
             world.Log.Fault = null;
+            await StepAsync(world);
         }
         Assert.EndsWith("away", world.Lines.Of(1001)[0], StringComparison.Ordinal);
     }
@@ -147,6 +162,37 @@ public sealed class FeedLoopTests
         Assert.False(check.IsCompleted);
         world.Clock.Advance(world.Options.CatchUpTimeout);
         Assert.Equal(Verdict.Unknown, await check);
+    }
+
+    [Fact]
+    public async Task Checks_wait_again_once_a_read_has_succeeded()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        world.Log.Fault = new IOException("away");
+        await Assert.ThrowsAsync<IOException>(() => StepAsync(world));
+        world.Log.Fault = null;
+        await StepAsync(world);
+        world.Clock.StepWall(TimeSpan.FromSeconds(5));
+        var reads = world.Log.Reads;
+        Assert.Equal(
+            Verdict.Accepted, await world.Blacklist.CheckAsync(world.Token(), TestContext.Current.CancellationToken));
+        Assert.Equal(reads + 1, world.Log.Reads);
+    }
+
+    [Fact]
+    public async Task What_is_announced_counts_before_it_is_read()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var receipt = await world.Blacklist.RevokeAsync(
+            Revocation.OfToken(Issuer, "token-1"), TestContext.Current.CancellationToken);
+        var other = new TestWorld(shared: true);
+        await other.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        other.Log.Listener!(new[]
+        {
+            new LogEntry { Id = receipt.Id, ExpiresAt = world.Now.AddHours(1) },
+        });
+        Assert.Equal(Verdict.Revoked, other.Blacklist.Check(other.Token()));
+        Assert.Equal(1, other.Log.Reads);
     }
 
     [Fact]

@@ -33,6 +33,32 @@ public sealed class ReceiptWaitTests
     }
 
     [Fact]
+    public async Task The_log_is_given_the_time_that_is_left_and_asked_once()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var asked = 0;
+        (world.Log.Reach, world.Log.IsReachSlow) = (() => (++asked, 3), true);
+        var revoke = world.Blacklist.RevokeAsync(Token).AsTask();
+        world.Clock.Advance(TimeSpan.FromMilliseconds(1249));
+        await SettleAsync();
+        Assert.Equal(0, asked);
+        await world.Clock.UntilAsync(() => revoke.IsCompleted, TimeSpan.FromMilliseconds(1));
+        var receipt = await revoke;
+        Assert.Equal((ReceiptState.Everywhere, 2), (receipt.State, asked));
+    }
+
+    [Fact]
+    public async Task An_entry_without_a_position_is_journaled_and_nobody_is_asked()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var asked = 0;
+        (world.Log.Reach, world.Log.IsAppendLost) = (() => (++asked, 3), true);
+        var receipt = await world.Blacklist.RevokeAsync(Token);
+        Assert.Equal(
+            (ReceiptState.Journaled, 1, 1, 0), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected, asked));
+    }
+
+    [Fact]
     public async Task A_wall_clock_that_jumps_forward_does_not_end_the_wait()
     {
         var world = await TestWorld.LoadedAsync(shared: true);

@@ -94,6 +94,20 @@ public sealed class RecentRecordsTests
         Assert.Equal(Verdict.Unknown, blacklist.Check(token));
     }
 
+    [Fact]
+    public async Task A_receipt_waits_for_the_records()
+    {
+        var records = new BrokenRecords { Written = new TaskCompletionSource() };
+        var blacklist = new Blacklist(records: records);
+        await blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        var revoke = blacklist.RevokeAsync(
+            Revocation.OfToken("i", "t"), TestContext.Current.CancellationToken).AsTask();
+        Assert.Equal(Verdict.Revoked, blacklist.Check(new TokenFacts { Issuer = "i", TokenId = "t" }));
+        Assert.False(revoke.IsCompleted);
+        records.Written.SetResult();
+        await revoke;
+    }
+
     private static Revocation Record(int number, string reason = "revoked", RuleKind kind = RuleKind.Token) =>
         Revocation.Of(kind, "i", "t" + number) with
         {
@@ -102,7 +116,11 @@ public sealed class RecentRecordsTests
 
     private sealed class BrokenRecords : IRevocationRecords
     {
-        public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel) => throw new IOException("broken");
+        /// <summary>Records that are written once this is done, and not broken.</summary>
+        public TaskCompletionSource? Written { get; init; }
+
+        public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel) =>
+            Written is { } written ? new ValueTask(written.Task) : throw new IOException("broken");
 
         public ValueTask<IReadOnlyList<Revocation>> FindAsync(IReadOnlyList<RevocationId> ids, CancellationToken cancel) =>
             throw new IOException("broken");
