@@ -6,14 +6,12 @@ namespace Rescind;
 /// Writes what the shared log brought to the local file, behind the reader: a lease must not wait for a disk.
 /// Entries and the position they reach to go in one transaction, in the order they were read, so the file is
 /// always a true copy of some moment. Trades away: what was read in the last moments before a crash is read
-/// again. A disk that fails stops the copy, not the feed; it is tried again while memory for what waits
-/// lasts.
+/// again. A disk that fails stops the copy, not the feed; it is tried again while not too much waits, about
+/// 64 MB. Then the reader waits for the disk, or the copy is given up.
 /// </summary>
-internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvider clock, ILogger logger)
+internal sealed class ReplicaWriter(
+    IJournal journal, TimeSpan rest, TimeProvider clock, ILogger logger, int mostWaiting = 1_000_000)
 {
-    /// <summary>From here on the reader waits for the disk, or gives the copy up: about 64 MB.</summary>
-    private const int MostWaiting = 1_000_000;
-
     private readonly Lock _gate = new();
     private List<LogEntry> _waiting = [];
     private LogPosition? _position;
@@ -62,7 +60,7 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
             _waiting.AddRange(batch.Entries.Span);
             (_position, _horizon) = (batch.Position, batch.Horizon);
             Start_NeedsLock();
-            return _waiting.Count > MostWaiting ? _writing : Task.CompletedTask;
+            return _waiting.Count > mostWaiting ? _writing : Task.CompletedTask;
         }
     }
 
@@ -192,7 +190,7 @@ internal sealed class ReplicaWriter(IJournal journal, TimeSpan rest, TimeProvide
         {
             _waiting.InsertRange(0, update.Entries);
             _isDirty = true;
-            if (_waiting.Count > MostWaiting)
+            if (_waiting.Count > mostWaiting)
             {
                 // The file stays the true copy of an earlier moment; the next start reads on from there.
                 (_isGivenUp, _waiting) = (true, []);

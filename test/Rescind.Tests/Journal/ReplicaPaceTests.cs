@@ -3,7 +3,7 @@ namespace Rescind.Tests;
 /// <summary>What is written to the copy on disk and when, and what a disk that fails costs.</summary>
 public sealed class ReplicaPaceTests
 {
-    private const int MostWaiting = 1_000_000;
+    private const int MostWaiting = 1000;
 
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(250);
     private static readonly LogPosition Start = new(5, 1);
@@ -13,7 +13,7 @@ public sealed class ReplicaPaceTests
 
     public ReplicaPaceTests()
     {
-        _writer = new ReplicaWriter(_journal, Rest, _journal.Clock, _journal.Lines);
+        _writer = new ReplicaWriter(_journal, Rest, _journal.Clock, _journal.Lines, MostWaiting);
         _writer.Loaded(new JournalPage([], [], 3, Start, DateTimeOffset.UnixEpoch));
     }
 
