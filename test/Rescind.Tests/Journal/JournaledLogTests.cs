@@ -48,6 +48,7 @@ public sealed class JournaledLogTests
         {
             _journal.KeepFault = "keeps nothing";
             Assert.NotEqual(default, await AppendAsync(1));
+            Assert.Equal(outage, _journal.Lines.Of(1402).Count);
             Assert.NotEqual(default, await AppendAsync(2));
             Assert.Equal(outage, _journal.Lines.Of(1402).Count);
             await _log.ReadAsync(default, 10, CancellationToken.None);
@@ -84,6 +85,7 @@ public sealed class JournaledLogTests
         var first = AppendAsync(1).AsTask();
         await _journal.Clock.UntilAsync(() => first.IsCompleted, _options.JournalAfter);
         Assert.Equal(default, await first);
+        Assert.Single(_journal.Lines.Of(1400));
         (_shared.Fault, _shared.AppendGate) = (null, null);
         Assert.Equal(default, await AppendAsync(2));
         Assert.Equal((1, 2), (_shared.Appends, _log.Status.JournalPending));

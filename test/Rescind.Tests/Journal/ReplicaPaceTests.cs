@@ -63,6 +63,8 @@ public sealed class ReplicaPaceTests
         {
             (_journal.JoinFault, var before) = ("broken", _journal.Updates.Count);
             _writer.Add([Entry(1)]);
+            await UntilAsync(() => _writer.Fault is not null);
+            await _journal.Clock.UntilAsync(() => _journal.Lines.Of(1410).Count == outage);
             await UntilAsync(() => _journal.Updates.Count >= before + 2);
             Assert.Equal("broken", _writer.Fault);
             _writer.Add([Entry(2)]);
