@@ -76,7 +76,11 @@ internal static class ContentFacts
                 Issuer = hasText ? issuer : null,
                 Value = hasText ? value : null,
             };
-            yield return new LogEntry { Id = id, ExpiresAt = Later, IsLift = true };
+            yield return new LogEntry
+            {
+                Id = id, ExpiresAt = Later, IsLift = true,
+                IssuedBefore = hasText ? Later.AddDays(-1) : DateTimeOffset.UnixEpoch,
+            };
         }
     }
 }

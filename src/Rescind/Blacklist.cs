@@ -170,10 +170,7 @@ public sealed class Blacklist
         cancel.ThrowIfCancellationRequested();
         _revoking.CheckLift(ids, reason, actor);
         var started = _clock.GetTimestamp();
-        var lifts = ids.Select(id => (Id: id, Expiry: _index.ExpiryOf(id)))
-            .Where(live => live.Expiry is not null)
-            .Select(live => new LogEntry { Id = live.Id, Expiry = live.Expiry!.Value, IsLift = true })
-            .ToArray();
+        var lifts = ids.Select(_index.EntryOf).OfType<LogEntry>().Select(live => live.Lift).ToArray();
         if (lifts.Length == 0)
         {
             return null;

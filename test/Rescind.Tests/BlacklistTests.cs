@@ -102,6 +102,27 @@ public sealed class BlacklistTests
         Assert.Equal(Verdict.Revoked, world.Blacklist.Check(between));
     }
 
+    /// <summary>Found by the simulation: the second revoker heard of the lift alone, because the log had lost the first
+    /// revocation and whoever knew that it was lifted did not give it back.</summary>
+    [Fact]
+    public async Task A_revocation_hits_the_log_in_that_stepped_over_one_of_which_only_the_lift_is_known()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var first = await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+        var earliest = world.Blacklist.EarliestIssueTime(world.Token());
+        var between = world.Token() with { IssuedAt = earliest, AuthenticatedAt = earliest };
+        await world.Blacklist.LiftAsync([first.Id], "mistake", "admin");
+        var log = new MemoryLog(world.Clock);
+        await log.AppendAsync(world.Blacklist.Index.Entries(TokenTable.ShardCount).ToArray(), default);
+        var newcomer = new Blacklist(world.Options, log, clock: world.Clock);
+        await newcomer.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Accepted, newcomer.Check(between));
+
+        await newcomer.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+
+        Assert.Equal(Verdict.Revoked, newcomer.Check(between));
+    }
+
     /// <summary>The second revoker is another node that has not yet heard of the first cutoff.</summary>
     [Theory]
     [InlineData(RuleKind.Subject, "user-1")]

@@ -76,7 +76,7 @@ public sealed class RevokingCostTests
         var expected = world.Now + world.Options.LongestTokenLifetime + world.Options.ClockSkew + TimeSpan.FromSeconds(later);
         world.Clock.StepWall(TimeSpan.FromSeconds(wallStep));
         var id = (await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "s"))).Id;
-        Assert.Equal(expected.ToUnixTimeSeconds(), world.Blacklist.Index.ExpiryOf(id)!.Value);
+        Assert.Equal(expected.ToUnixTimeSeconds(), world.Blacklist.Index.EntryOf(id)!.Value.Expiry);
     }
 
     [Fact]

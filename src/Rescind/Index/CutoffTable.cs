@@ -18,7 +18,7 @@ internal sealed class CutoffTable
     private readonly ExpiryQueue _byExpiry = new();
     private readonly int[] _counts = new int[(int)RuleKind.Issuer + 1];
     private readonly long[] _latest = new long[(int)RuleKind.Issuer + 1];
-    private long _latestRemoved = long.MinValue;
+    private long _latestLifted = long.MinValue;
     private CutoffFilter _filter = new(FewestValues);
 
     private readonly record struct Target(RuleKind Kind, string Issuer, string Value);
@@ -69,7 +69,7 @@ internal sealed class CutoffTable
     /// client or an issuer over any. That a cutoff was lifted since does not take the token back; which
     /// subject it was of is not kept, because a cutoff a few seconds too late harms nobody.</summary>
     public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
-        Math.Max(Latest(RuleKind.Client), Volatile.Read(ref _latestRemoved)),
+        Math.Max(Latest(RuleKind.Client), Volatile.Read(ref _latestLifted)),
         kind == RuleKind.Subject
             ? Math.Max(CutoffOf(kind, issuer, value), CutoffOf(RuleKind.Issuer, issuer, issuer))
             : Math.Max(Latest(RuleKind.Subject), Latest(RuleKind.Issuer)));
@@ -114,11 +114,17 @@ internal sealed class CutoffTable
             _sets[target] = left;
         }
         Tally_NeedsLock(target.Kind, -1);
-        if (target.Kind != RuleKind.Key)
-        {
-            Volatile.Write(ref _latestRemoved, Math.Max(_latestRemoved, entry.Cutoff));
-        }
         return true;
+    }
+
+    /// <summary>Notes what a lift takes back, whether or not the rule was ever heard of here.</summary>
+    public void Lift_NeedsLock(in LogEntry lift)
+    {
+        // A revoked key is for good: nothing steps over it.
+        if (lift.Id.Kind != RuleKind.Key)
+        {
+            Volatile.Write(ref _latestLifted, Math.Max(_latestLifted, lift.Cutoff));
+        }
     }
 
     /// <summary>Removes the rules that expire before a time.</summary>
@@ -136,9 +142,9 @@ internal sealed class CutoffTable
         return dead;
     }
 
-    /// <summary>The expiry of a rule, or null when it is not there.</summary>
-    public uint? ExpiryOf_NeedsLock(RevocationId id) =>
-        _entries.TryGetValue(id, out var entry) ? entry.Expiry : null;
+    /// <summary>A rule, as the log holds it, or null when it is not there.</summary>
+    public LogEntry? EntryOf_NeedsLock(RevocationId id) =>
+        _entries.TryGetValue(id, out var entry) ? entry : null;
 
     /// <summary>Every rule, as the log holds it.</summary>
     public IEnumerable<LogEntry> Entries_NeedsLock() => _entries.Values;

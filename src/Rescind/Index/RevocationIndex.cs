@@ -11,7 +11,7 @@ internal sealed class RevocationIndex
     private readonly Lock _gate = new();
     private readonly TokenTable _tokens = new();
     private readonly CutoffTable _cutoffs = new();
-    private readonly Dictionary<RevocationId, uint> _lifts = [];
+    private readonly Dictionary<RevocationId, (uint Expiry, long Cutoff)> _lifts = [];
     private readonly ExpiryQueue _liftsByExpiry = new();
     private long _tokenCount;
     private long _sessionCount;
@@ -20,7 +20,7 @@ internal sealed class RevocationIndex
     /// <summary>The latest expiry that was dropped here or in the log, in Unix seconds.</summary>
     public long Horizon => Volatile.Read(ref _horizon);
 
-    public long Bytes => _tokens.Bytes + _cutoffs.Bytes + (_lifts.Count * 64L) + _liftsByExpiry.Bytes;
+    public long Bytes => _tokens.Bytes + _cutoffs.Bytes + (_lifts.Count * 72L) + _liftsByExpiry.Bytes;
 
     public long Count => Kinds().Sum(CountOf);
 
@@ -101,15 +101,18 @@ internal sealed class RevocationIndex
         }
     }
 
-    /// <summary>Until when a live revocation lives, in Unix seconds, or null when it is not live
-    /// here.</summary>
-    public uint? ExpiryOf(RevocationId id)
+    /// <summary>A live revocation as the log holds it, or null when it is not live here.</summary>
+    public LogEntry? EntryOf(RevocationId id)
     {
         lock (_gate)
         {
-            return IsHashed(id.Kind)
-                ? _tokens.ExpiryOf_NeedsLock(id.Key, id.Tag)
-                : _cutoffs.ExpiryOf_NeedsLock(id);
+            if (!IsHashed(id.Kind))
+            {
+                return _cutoffs.EntryOf_NeedsLock(id);
+            }
+            return _tokens.ExpiryOf_NeedsLock(id.Key, id.Tag) is { } expiry
+                ? new LogEntry { Id = id, Expiry = expiry }
+                : null;
         }
     }
 
@@ -155,7 +158,7 @@ internal sealed class RevocationIndex
                 })]
                 : [.. _cutoffs.Entries_NeedsLock(), .. _lifts.Select(lift => new LogEntry
                 {
-                    Id = lift.Key, Expiry = lift.Value, IsLift = true,
+                    Id = lift.Key, Expiry = lift.Value.Expiry, Cutoff = lift.Value.Cutoff, IsLift = true,
                 })];
         }
     }
@@ -203,10 +206,14 @@ internal sealed class RevocationIndex
 
     private void Lift_NeedsLock(in LogEntry entry)
     {
-        if (!_lifts.TryGetValue(entry.Id, out var known) || known < entry.Expiry)
+        if (!_lifts.TryGetValue(entry.Id, out var known) || known.Expiry < entry.Expiry)
         {
-            _lifts[entry.Id] = entry.Expiry;
+            _lifts[entry.Id] = (entry.Expiry, entry.Cutoff);
             _liftsByExpiry.Add(entry.Id, entry.Expiry);
+        }
+        if (!IsHashed(entry.Id.Kind))
+        {
+            _cutoffs.Lift_NeedsLock(entry);
         }
         Remove_NeedsLock(entry.Id);
     }
@@ -261,7 +268,7 @@ internal sealed class RevocationIndex
         }
         foreach (var id in _liftsByExpiry.TakeDue(expiredBefore))
         {
-            if (_lifts.TryGetValue(id, out var expiry) && expiry < expiredBefore)
+            if (_lifts.TryGetValue(id, out var lift) && lift.Expiry < expiredBefore)
             {
                 _lifts.Remove(id);
             }

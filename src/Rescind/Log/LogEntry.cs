@@ -8,7 +8,7 @@ namespace Rescind;
 /// <remarks>
 /// The binary form, all numbers little-endian, pinned by golden files: version (1), kind (bit 7: lift), key
 /// (16 bytes), tag (4), expiry in Unix seconds (4, all ones: never); for subject, client, key and issuer
-/// rules that are not lifts: cutoff in Unix seconds (8), issuer and value, each with its length in UTF-8
+/// rules cutoff in Unix seconds (8), and unless it is a lift issuer and value, each with its length in UTF-8
 /// bytes (2) before it.
 /// </remarks>
 public readonly record struct LogEntry
@@ -16,6 +16,7 @@ public readonly record struct LogEntry
     private const byte Version = 1;
     private const byte LiftBit = 0x80;
     private const int HeadSize = 26;
+    private const int CutoffSize = 8;
 
     /// <summary>Seconds that mean "until lifted".</summary>
     internal const uint Never = uint.MaxValue;
@@ -35,7 +36,9 @@ public readonly record struct LogEntry
         init => Expiry = SecondsOf(value);
     }
 
-    /// <summary>The cutoff of subject, client and issuer rules; the maximum value for key rules.</summary>
+    /// <summary>The cutoff of subject, client and issuer rules; the maximum value for key rules. A lift says
+    /// it too: tokens were stamped past it, also where only the lift is heard of (docs/decisions/0026).
+    /// </summary>
     public DateTimeOffset IssuedBefore
     {
         get => Cutoff == long.MaxValue
@@ -56,12 +59,16 @@ public readonly record struct LogEntry
 
     internal long Cutoff { get; init; }
 
-    private bool HasText => !IsLift && Id.Kind is not (RuleKind.Token or RuleKind.Session);
+    /// <summary>The lift of this rule.</summary>
+    internal LogEntry Lift => new() { Id = Id, Expiry = Expiry, Cutoff = Cutoff, IsLift = true };
+
+    private bool HasCutoff => Id.Kind is not (RuleKind.Token or RuleKind.Session);
+
+    private bool HasText => HasCutoff && !IsLift;
 
     /// <summary>The size of the binary form, in bytes.</summary>
-    public int Size => !HasText
-        ? HeadSize
-        : HeadSize + 12 + Encoding.UTF8.GetByteCount(Issuer!) + Encoding.UTF8.GetByteCount(Value!);
+    public int Size => HeadSize + (HasCutoff ? CutoffSize : 0)
+        + (HasText ? 4 + Encoding.UTF8.GetByteCount(Issuer!) + Encoding.UTF8.GetByteCount(Value!) : 0);
 
     /// <summary>Writes the binary form.</summary>
     /// <param name="target">At least <see cref="Size"/> bytes.</param>
@@ -74,12 +81,16 @@ public readonly record struct LogEntry
         BinaryPrimitives.WriteUInt128LittleEndian(target[2..], Id.Key);
         BinaryPrimitives.WriteUInt32LittleEndian(target[18..], Id.Tag);
         BinaryPrimitives.WriteUInt32LittleEndian(target[22..], Expiry);
-        if (!HasText)
+        if (!HasCutoff)
         {
             return HeadSize;
         }
         BinaryPrimitives.WriteInt64LittleEndian(target[HeadSize..], Cutoff);
-        var used = HeadSize + 8;
+        var used = HeadSize + CutoffSize;
+        if (!HasText)
+        {
+            return used;
+        }
         used += WriteText(target[used..], Issuer!);
         used += WriteText(target[used..], Value!);
         return used;
@@ -112,12 +123,12 @@ public readonly record struct LogEntry
             Expiry = BinaryPrimitives.ReadUInt32LittleEndian(source[22..]),
         };
         var rest = source[HeadSize..];
-        if (!head.HasText)
+        if (!head.HasCutoff)
         {
             entry = head;
             return rest.IsEmpty;
         }
-        return rest.Length >= 8 && TryReadText(head, rest, out entry);
+        return rest.Length >= CutoffSize && TryReadCutoff(head, rest, out entry);
     }
 
     /// <summary>Whole seconds, rounded up so that nothing is forgotten early.</summary>
@@ -127,12 +138,14 @@ public readonly record struct LogEntry
         return seconds >= Never ? Never : (uint)Math.Max(seconds, 0);
     }
 
-    private static bool TryReadText(LogEntry head, ReadOnlySpan<byte> rest, out LogEntry entry)
+    private static bool TryReadCutoff(LogEntry head, ReadOnlySpan<byte> rest, out LogEntry entry)
     {
         entry = default;
         var cutoff = BinaryPrimitives.ReadInt64LittleEndian(rest);
-        rest = rest[8..];
-        if (!TryTakeText(ref rest, out var issuer) || !TryTakeText(ref rest, out var value) || !rest.IsEmpty)
+        rest = rest[CutoffSize..];
+        string? issuer = null, value = null;
+        var isText = !head.HasText || (TryTakeText(ref rest, out issuer) && TryTakeText(ref rest, out value));
+        if (!isText || !rest.IsEmpty)
         {
             return false;
         }

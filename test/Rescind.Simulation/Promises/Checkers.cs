@@ -41,7 +41,7 @@ internal sealed class Checkers(
                     + $"{began / 10_000.0:0.000} ms, though {decision} was answered {decision.Receipt!.State} at "
                     + $"{decision.AnsweredAt / 10_000.0:0.000} ms; auth_time {token.Facts.AuthenticatedAt:mm:ss}, iat "
                     + $"{token.Facts.IssuedAt:mm:ss}, cutoff {decision.Made!.IssuedBefore:mm:ss}, known here: "
-                    + $"{node.Blacklist!.Index.ExpiryOf(decision.Made.Id) is not null}");
+                    + $"{node.Blacklist!.Index.EntryOf(decision.Made.Id) is not null}");
             }
         }
         if (verdict == Verdict.Revoked
@@ -85,7 +85,7 @@ internal sealed class Checkers(
         {
             foreach (var node in nodes)
             {
-                var has = node.Blacklist!.Index.ExpiryOf(decision.Made!.Id) is not null;
+                var has = node.Blacklist!.Index.EntryOf(decision.Made!.Id) is not null;
                 if (!has && decision.LiftBegunAt == long.MaxValue)
                 {
                     world.Break(NothingLost, $"{node} does not know {decision}, answered {decision.Receipt!.State}");
@@ -132,7 +132,7 @@ internal sealed class Checkers(
             && (!one.IsUnheld || one.IsDue) && one.LiftBegunAt == long.MaxValue && one.Receipt?.State != ReceiptState.Journaled
             && !inLog.Contains(one.Made.Id)))
         {
-            if (decision.IsAcknowledged && Lives(decision) && reported.Find(node => node.Blacklist!.Index.ExpiryOf(decision.Made!.Id) is not null) is { } holder)
+            if (decision.IsAcknowledged && Lives(decision) && reported.Find(node => node.Blacklist!.Index.EntryOf(decision.Made!.Id) is not null) is { } holder)
             {
                 world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
             }

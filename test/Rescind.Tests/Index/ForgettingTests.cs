@@ -42,9 +42,9 @@ public sealed class ForgettingTests
         var id = IdOf(new Random(1));
         Do(id, 100, isLift: false, [], []);
         Assert.Equal(0, Forget(100));
-        Assert.Equal(100u, _index.ExpiryOf(id));
+        Assert.Equal(100u, _index.EntryOf(id)?.Expiry);
         Assert.Equal(1, Forget(101));
-        Assert.Null(_index.ExpiryOf(id));
+        Assert.Null(_index.EntryOf(id)?.Expiry);
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class ForgettingTests
         Do(id, LogEntry.Never, isLift: false, [], []);
         Assert.Equal(0, Forget(long.MaxValue));
         Assert.Equal(0, Forget(LogEntry.Never + 1L));
-        Assert.Equal(LogEntry.Never, _index.ExpiryOf(id));
+        Assert.Equal(LogEntry.Never, _index.EntryOf(id)?.Expiry);
     }
 
     [Fact]

@@ -25,15 +25,15 @@ public sealed class RuleKindTests
         Assert.Empty(_index.FindMatches(Stranger));
         Assert.Equal([rule.Id], _index.Find(kind, "i", Named(kind)));
         Assert.Equal((2, 2), (_index.CountOf(kind), _index.Count));
-        Assert.Equal(Expiry, _index.ExpiryOf(rule.Id));
-        Assert.Null(_index.ExpiryOf(rule.Id with { Tag = 9 }));
+        Assert.Equal(Expiry, _index.EntryOf(rule.Id)?.Expiry);
+        Assert.Null(_index.EntryOf(rule.Id with { Tag = 9 })?.Expiry);
 
         _index.Apply([Lift(rule, Expiry), Lift(rule, Expiry)]);
         Assert.False(_index.Matches(Token));
         Assert.Empty(_index.FindMatches(Token));
         Assert.Empty(_index.Find(kind, "i", Named(kind)));
         Assert.Equal((1, 1), (_index.CountOf(kind), _index.Count));
-        Assert.Null(_index.ExpiryOf(rule.Id));
+        Assert.Null(_index.EntryOf(rule.Id)?.Expiry);
 
         _index.Apply([rule, Lift(other, Expiry)]);
         Assert.False(_index.Matches(Token));
@@ -99,6 +99,15 @@ public sealed class RuleKindTests
         // A lift does not take the tokens back.
         _index.Apply([Lift(rule, Expiry)]);
         Assert.Equal(reaches ? Cutoff : untouched, _index.LatestCutoffBefore(revocation));
+
+        // Nor does it where only the lift was heard of, nor where the rule comes after it, nor where this index gave it back.
+        var late = new RevocationIndex();
+        late.Apply([Lift(rule, Expiry)]);
+        Assert.Equal(reaches ? Cutoff : untouched, late.LatestCutoffBefore(revocation));
+        late.Apply([rule]);
+        var third = new RevocationIndex();
+        third.Apply([.. late.Entries(TokenTable.ShardCount)]);
+        Assert.Equal((reaches ? Cutoff : untouched, 0), (third.LatestCutoffBefore(revocation), third.Count));
     }
 
     [Fact]
@@ -185,9 +194,9 @@ public sealed class RuleKindTests
         _index.Apply([Rule(RuleKind.Subject, "u")]);
         Assert.Equal(empty + 400 + 48, _index.Bytes);
         _index.Apply([Lift(Rule(RuleKind.Subject, "u"), Expiry)]);
-        Assert.Equal(empty + 64 + 48 + 48, _index.Bytes);
+        Assert.Equal(empty + 72 + 48 + 48, _index.Bytes);
         _index.Apply([Rule(RuleKind.Token, "t")]);
-        Assert.InRange(_index.Bytes, empty + 160 + 24, empty + 160 + 1_000);
+        Assert.InRange(_index.Bytes, empty + 168 + 24, empty + 168 + 1_000);
     }
 
     private static TokenFacts Token => new()
@@ -217,7 +226,7 @@ public sealed class RuleKindTests
         Value = kind is RuleKind.Token or RuleKind.Session ? null : value,
     };
 
-    private static LogEntry Lift(LogEntry rule, uint expiry) => new() { Id = rule.Id, Expiry = expiry, IsLift = true };
+    private static LogEntry Lift(LogEntry rule, uint expiry) => rule.Lift with { Expiry = expiry };
 
     private int Forget(long expiredBefore) =>
         Enumerable.Range(0, TokenTable.ShardCount + 1).Sum(part => _index.Forget(part, expiredBefore));

@@ -31,6 +31,7 @@ public sealed class LogEntryTests
             "0103191716151413121108070605040302" + "01" + "01000000" + "ffffffff" + "0100006500000000"
             + "0200c3a9" + "010075",
             Hex(entry));
+        Assert.Equal("0183191716151413121108070605040302" + "01" + "01000000" + "ffffffff" + "0100006500000000", Hex(entry.Lift));
     }
 
     [Fact]
@@ -121,6 +122,7 @@ public sealed class LogEntryTests
         Assert.All(
             [long.MinValue, first - 1, last + 1, long.MaxValue - 1],
             cutoff => Assert.False(LogEntry.TryRead(Bytes(entry with { Cutoff = cutoff }), out _)));
+        Assert.False(LogEntry.TryRead(Bytes(entry.Lift with { Cutoff = last + 1 }), out _));
     }
 
     private static Gen<LogEntry> Entries => Gen.Select(
@@ -129,7 +131,7 @@ public sealed class LogEntryTests
         (kind, key, tag, expiry, lift, rest) => new LogEntry
         {
             Id = new RevocationId((RuleKind)kind, key, tag), Expiry = expiry, IsLift = lift,
-            Cutoff = lift || kind < 3 ? 0 : rest.Item2, Issuer = lift || kind < 3 ? null : rest.Item1,
+            Cutoff = kind < 3 ? 0 : rest.Item2, Issuer = lift || kind < 3 ? null : rest.Item1,
             Value = lift || kind < 3 ? null : rest.Item1 + "v",
         });
 

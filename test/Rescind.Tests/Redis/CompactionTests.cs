@@ -35,7 +35,7 @@ public sealed class CompactionTests(ITestOutputHelper output)
         await using var joined = RedisNode.Start(server.Url);
         await joined.UntilFreshAsync();
         Assert.Equal(
-            Entry(1, now.AddDays(2)).Expiry, joined.Blacklist.Index.ExpiryOf(Entry(1, now).Id));
+            Entry(1, now.AddDays(2)).Expiry, joined.Blacklist.Index.EntryOf(Entry(1, now).Id)?.Expiry);
     }
 
     private async Task<TimeSpan> CompactAsync(int count)
