@@ -65,14 +65,9 @@ internal sealed class Clients(
         ? null
         : ledger.Tokens[^(1 + Random.Next(Math.Min(ledger.Tokens.Count, 30)))];
 
-    private void LogIn(Node node) => LogIn(node, $"user-{Random.Next(5)}");
-
-    public async void LogIn(Node node, string user)
+    private async void LogIn(Node node)
     {
-        if (!node.IsAlive)
-        {
-            return;
-        }
+        var user = $"user-{Random.Next(5)}";
         await IssueAsync(node, new TokenFacts
         {
             Issuer = Issuer, TokenId = $"token-{++_number}", Session = $"session-{_number}", Subject = user,
@@ -119,23 +114,6 @@ internal sealed class Clients(
     /// <summary>Revokes a token, its session or its user.</summary>
     public void Revoke(Node node, Issued token) => Revoke(
         node, token, (RuleKind)(Random.Next(3) + (int)RuleKind.Token));
-
-    /// <summary>Revokes a user, and has everybody asked about the token that is stamped furthest ahead.</summary>
-    public void RevokeUser(Node node, string user)
-    {
-        var issued = ledger.Tokens.Where(token => token.Facts.Subject == user);
-        if (node.IsAlive && issued.MaxBy(token => token.Facts.AuthenticatedAt) is { } furthest)
-        {
-            Revoke(node, furthest, RuleKind.Subject);
-        }
-    }
-
-    /// <summary>Lifts whatever revokes a user.</summary>
-    public void LiftAll(Node node, string user)
-    {
-        var all = ledger.Decisions.FindAll(one => one.Kind == RuleKind.Subject && one.Value == user);
-        all.ForEach(one => Lift(node, one));
-    }
 
     public async void Revoke(Node node, Issued token, RuleKind kind)
     {
@@ -216,7 +194,7 @@ internal sealed class Clients(
 
     private async void Lift(Node node, Decision decision)
     {
-        if (!node.IsAlive || !decision.IsAcknowledged || decision.LiftBegunAt != long.MaxValue)
+        if (!decision.IsAcknowledged || decision.LiftBegunAt != long.MaxValue)
         {
             return;
         }

@@ -39,7 +39,7 @@ internal sealed class Life
         };
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.4) ? random.Next(Scenes.Kinds) : null;
-        var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain or Scenes.LiftAlone ? 0.3 : 0.8);
+        var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
         var tellsServers = seed % 2 == 0;
         var count = Math.Max(Math.Min(random.Next(1, 8), random.Next(1, 8)), _scene is null ? 1 : 2);
         for (var number = 1; number <= count; number++)
@@ -54,14 +54,14 @@ internal sealed class Life
         _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
     }
 
-    /// <summary>Goes on until everything is confirmed and a few bounds longer, at most until the stated
+    /// <summary>Goes on until everything is confirmed and has arrived, and a few bounds longer, at most until the stated
     /// time.</summary>
     private void HealUntil(long latest)
     {
         for (var quiet = 0; quiet < 5 && _world.Now < latest && _world.Broken is null; quiet++)
         {
             _world.RunTo(Math.Min(latest, _world.Now + _options.Freshness.Ticks));
-            quiet = _nodes.TrueForAll(node => node.IsConfirmed) ? quiet : 0;
+            quiet = _nodes.TrueForAll(node => node.IsConfirmed) && _world.Now >= _redis.UnderWayUntil ? quiet : 0;
         }
     }
 

@@ -5,11 +5,10 @@ namespace Rescind.Simulation;
 internal sealed class Scenes(
     World world, RedisGroup redis, Clients clients, IReadOnlyList<Node> nodes, BlacklistOptions options)
 {
-    public const int Kinds = 7;
+    public const int Kinds = 6;
 
-    /// <summary>The kinds in which a node with a disk does not wait long enough, for it answers as journaled, or knows too
-    /// much.</summary>
-    public const int AnswerHeld = 3, LostAgain = 5, LiftAlone = 6;
+    /// <summary>The kinds in which a node with a disk does not wait long enough: it answers as journaled.</summary>
+    public const int AnswerHeld = 3, LostAgain = 5;
 
     private long _end;
 
@@ -47,8 +46,7 @@ internal sealed class Scenes(
             2 => RollBackBehindNewcomer(writer, other),
             AnswerHeld => HoldTheAnswer(writer, other, token),
             4 => SetBackAndSuspend(writer, other, token),
-            LostAgain => LoseAgain(writer, other, token),
-            _ => LoseWhatWasLifted(writer, other, token.Facts.Subject!),
+            _ => LoseAgain(writer, other, token),
         };
     }
 
@@ -101,41 +99,37 @@ internal sealed class Scenes(
             {
                 var (master, kept) = (redis.Master, redis.Master.Offset);
                 newcomer.Start();
-                WhenFresh(newcomer, () => Forget(writer, newcomer, () => RollBack(master, kept)), looks: 100);
+                Joined(writer, newcomer, () => RollBack(master, kept), looks: 100);
             }
         });
         return away + (options.Freshness * 2);
     }
 
-    private void Forget(Node writer, Node newcomer, Action forget)
-    {
-        Cut(newcomer, options.Freshness * 2);
-        forget();
-        for (var times = 1; times < 6; times++)
+    private void Joined(Node writer, Node newcomer, Action forget, int looks) => During(
+        TimeSpan.FromMilliseconds(1), () =>
         {
-            During(options.Freshness * 0.15 * times, () =>
+            if (!newcomer.IsAlive || !newcomer.Blacklist!.Feed.IsFresh)
             {
-                if (writer.IsAlive && clients.Recent() is { } token)
+                if (looks > 0)
                 {
-                    clients.Revoke(writer, token, RuleKind.Token);
-                    AskOften(newcomer, token, Bound);
+                    Joined(writer, newcomer, forget, looks - 1);
                 }
-            });
-        }
-    }
-
-    /// <summary>Looks every millisecond.</summary>
-    private void WhenFresh(Node node, Action act, int looks) => During(TimeSpan.FromMilliseconds(1), () =>
-    {
-        if (node.IsAlive && node.Blacklist!.Feed.IsFresh)
-        {
-            act();
-        }
-        else if (looks > 0)
-        {
-            WhenFresh(node, act, looks - 1);
-        }
-    });
+                return;
+            }
+            Cut(newcomer, options.Freshness * 2);
+            forget();
+            for (var times = 1; times < 6; times++)
+            {
+                During(options.Freshness * 0.15 * times, () =>
+                {
+                    if (writer.IsAlive && clients.Recent() is { } token)
+                    {
+                        clients.Revoke(writer, token, RuleKind.Token);
+                        AskOften(newcomer, token, Bound);
+                    }
+                });
+            }
+        });
 
     /// <summary>The answer to an append hangs while the log loses the append and recovers; then the writer is cut
     /// off.</summary>
@@ -205,35 +199,6 @@ internal sealed class Scenes(
             }
         });
         return TimeSpan.FromMinutes(1); // once: another loss would have the node give back what it forgot
-    }
-
-    /// <summary>A user logs in right after revocations that are lifted then; the log loses all of it, and a node that
-    /// starts meanwhile hears of the lifts alone. It is the next to revoke that user.</summary>
-    private TimeSpan LoseWhatWasLifted(Node writer, Node newcomer, string user)
-    {
-        var (master, kept) = (redis.Master, redis.Master.Offset);
-        world.Tell($"scene: {newcomer} is killed and hears of the lifts of {user}'s revocations alone");
-        for (var times = 0; times < 5; times++)
-        {
-            // Each has the log-in stamped a second further ahead.
-            During(TimeSpan.FromMilliseconds(1 + (10 * times)), () => clients.RevokeUser(writer, user));
-        }
-        During(world.Between(80, 100), () => clients.LogIn(writer, user));
-        During(world.Between(110, 120), () => clients.LiftAll(writer, user));
-        During(world.Between(150 + Bound, 180 + Bound), () => // it has read its own entries by then
-        {
-            newcomer.Crash();
-            RollBack(master, kept);
-        });
-        world.After(world.Between(180 + Bound, 190 + Bound), () =>
-        {
-            if (!newcomer.IsAlive)
-            {
-                newcomer.Start();
-                WhenFresh(newcomer, () => clients.RevokeUser(newcomer, user), looks: 5_000);
-            }
-        });
-        return options.Freshness * 6;
     }
 
     private void RollBack(RedisServer server, int kept)

