@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Rescind.Tests.Redis;
 
 namespace Rescind.EndToEnd;
 
@@ -62,11 +63,11 @@ public sealed class DurabilityTests(ITestOutputHelper output)
                 answered.Add(token);
             }
         }).ToList();
-        await Task.Delay(500);
+        await Eventually.TrueAsync(() => answered.Count > 64, "every caller was answered twice");
         var logins = Enumerable.Range(0, 8).Select(_ => app.LogInAsync(
             ServerProcess.AdminEmail, ServerProcess.AdminPassword)).ToList();
         await Task.Delay(30);
-        Assert.DoesNotContain(logins, login => login.IsCompleted);
+        Assert.Contains(logins, login => !login.IsCompleted);
 
         Assert.Equal(0, await server.StopAsync());
         Volatile.Write(ref stop, true);
@@ -75,7 +76,6 @@ public sealed class DurabilityTests(ITestOutputHelper output)
 
         await server.StartAsync();
         output.WriteLine($"{answered.Count} revocations and 8 log-ins answered before SIGTERM was done");
-        Assert.True(answered.Count > 32, $"Only {answered.Count} were answered.");
         await Parallel.ForEachAsync(answered, async (token, _) => Assert.Equal(401, await app.ProfileAsync(token)));
         var audited = await AuditedTokensAsync(app, admin.Access);
         Assert.Empty(answered.Select(token => new JsonWebToken(token).Id[..8]).Except(audited));
@@ -92,8 +92,10 @@ public sealed class DurabilityTests(ITestOutputHelper output)
         await FillAsync(Path.Combine(server.Data, "rescind.db"), 1_000_000, jti);
 
         var ready = await server.StartAsync();
-        output.WriteLine($"ready with 1,000,000 live revocations after {ready.TotalSeconds:n2} s");
-        Assert.True(ready < TimeSpan.FromSeconds(20), $"It took {ready}.");
+        await using var empty = new ServerProcess();
+        var readyEmpty = await empty.StartAsync();
+        output.WriteLine($"ready with 1,000,000 live revocations after {ready.TotalSeconds:n2} s, with none after {readyEmpty.TotalSeconds:n2} s");
+        Assert.InRange(ready / readyEmpty, 0, 5);
         var app = new MobileApp(server.Client);
         Assert.Equal((401, 200), (await app.ValidateAsync(token), await app.ValidateAsync(MobileApp.Minted("somebody", "another"))));
         var admin = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
