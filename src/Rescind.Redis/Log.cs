@@ -30,7 +30,8 @@ internal static partial class Log
 
     [LoggerMessage(5102, LogLevel.Warning,
         "Redis confirms no write on half of its {Servers} servers: this node is not fresh until it does. "
-        + "Bring them back; those that are gone for good are forgotten by: HDEL {FleetKey} servers")]
+        + "Bring them back. If some are gone for good, lower REDIS_SERVERS (RedisOptions.Servers) wherever "
+        + "it is set, and then say once: HDEL {FleetKey} servers")]
     public static partial void NotReplicated(ILogger logger, int servers, string fleetKey);
 
     [LoggerMessage(5103, LogLevel.Warning,

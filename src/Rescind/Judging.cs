@@ -51,7 +51,7 @@ internal sealed class Judging(
         _ when string.IsNullOrEmpty(token.TokenId) || token.Issuer is null =>
             "The token has no identity that could be looked up.",
         _ when feed.Lease is not { } lease || !lease.Covers(clock) =>
-            "This node's knowledge is older than the freshness bound.",
+            "This node's knowledge is older than the freshness bound, or its clock was set back since.",
         _ => Doubt(token, feed.Lease) ?? "This node's knowledge was not fresh for a moment.",
     };
 

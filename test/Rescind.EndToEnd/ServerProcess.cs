@@ -115,7 +115,11 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>SIGSTOP: its connections stay open, and nobody answers.</summary>
-    public Task FreezeAsync() => SignalAsync("-STOP");
+    public async Task FreezeAsync()
+    {
+        await SignalAsync("-STOP");
+        await Eventually.StoppedAsync(_process!.Id);
+    }
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 

@@ -19,4 +19,10 @@ internal static class Eventually
             await Task.Delay(5);
         }
     }
+
+    /// <summary>A signal that stops a process is taken by one of its threads once that gets a processor; until then the
+    /// others go on.</summary>
+    public static Task StoppedAsync(int process) => TrueAsync(
+        async () => (await File.ReadAllTextAsync($"/proc/{process}/stat")).Contains(") T ", StringComparison.Ordinal),
+        "it stands still");
 }

@@ -112,7 +112,11 @@ internal sealed class RedisServer : IAsyncDisposable
         await StartProcessAsync();
     }
 
-    public Task FreezeAsync() => SignalAsync("-STOP");
+    public async Task FreezeAsync()
+    {
+        await SignalAsync("-STOP");
+        await Eventually.StoppedAsync(_process!.Id);
+    }
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
