@@ -210,7 +210,7 @@ public sealed class Blacklist
     {
         var now = _clock.GetUtcNow().ToUnixTimeSeconds();
         var cutoff = _index.LatestCutoff(token);
-        return cutoff == long.MaxValue || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
+        return cutoff >= LogEntry.LatestCutoff || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
             ? DateTimeOffset.MaxValue
             : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now, cutoff == long.MinValue ? now : cutoff + 1));
     }

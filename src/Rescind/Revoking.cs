@@ -133,7 +133,7 @@ internal sealed class Revoking(BlacklistOptions options)
             revocation.ExpiresAt ?? latest + options.LongestTokenLifetime, options.ClockSkew),
         RuleKind.Session => latest + options.LongestTokenLifetime + options.ClockSkew,
         RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
-            revocation.IssuedBefore!.Value + options.LongestTokenLifetime + options.ClockSkew,
+            Later(revocation.IssuedBefore!.Value, options.LongestTokenLifetime + options.ClockSkew),
         _ => DateTimeOffset.MaxValue,
     };
 
@@ -165,7 +165,8 @@ internal sealed class Revoking(BlacklistOptions options)
             : "id does not belong to this target.";
 
     private static DateTimeOffset CutoffAfter(DateTimeOffset time, long steppedOver) =>
-        DateTimeOffset.FromUnixTimeSeconds(Math.Max(time.ToUnixTimeSeconds(), steppedOver + 1));
+        DateTimeOffset.FromUnixTimeSeconds(Math.Max(
+            time.ToUnixTimeSeconds(), Math.Min(steppedOver, LogEntry.LatestCutoff - 1) + 1));
 
     private static bool HasLoneSurrogate(string text)
     {

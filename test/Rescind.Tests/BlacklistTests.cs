@@ -123,6 +123,28 @@ public sealed class BlacklistTests
         Assert.Equal(Verdict.Revoked, newcomer.Check(between));
     }
 
+    /// <summary>Somebody wrote to the log: a cutoff at the end of the calendar, which nothing can step over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_cutoff_at_the_end_of_time_stops_no_revocation(bool isLift)
+    {
+        var world = await TestWorld.LoadedAsync(options => options.TokensCarryIssuedAt = true, shared: true);
+        var entry = new LogEntry
+        {
+            Id = new RevocationId(RuleKind.Client, TokenKey.Of(RuleKind.Client, Issuer, "app"), 1), IsLift = isLift,
+            ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = DateTimeOffset.FromUnixTimeSeconds(LogEntry.LatestCutoff),
+            Issuer = isLift ? null : Issuer, Value = isLift ? null : "app",
+        };
+        await world.Log.AppendAsync(new[] { entry }, default);
+        await world.Blacklist.LoadAsync();
+
+        await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
+
+        Assert.Equal(Verdict.Revoked, world.Blacklist.Check(world.Token()));
+        Assert.Equal(DateTimeOffset.MaxValue, world.Blacklist.EarliestIssueTime(world.Token()));
+    }
+
     /// <summary>The second revoker is another node that has not yet heard of the first cutoff.</summary>
     [Theory]
     [InlineData(RuleKind.Subject, "user-1")]

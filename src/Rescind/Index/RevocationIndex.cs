@@ -206,15 +206,15 @@ internal sealed class RevocationIndex
 
     private void Lift_NeedsLock(in LogEntry entry)
     {
-        if (!_lifts.TryGetValue(entry.Id, out var known) || known.Expiry < entry.Expiry)
+        var isKnown = _lifts.TryGetValue(entry.Id, out var known);
+        if (!isKnown || known.Expiry < entry.Expiry)
         {
-            _lifts[entry.Id] = (entry.Expiry, entry.Cutoff);
             _liftsByExpiry.Add(entry.Id, entry.Expiry);
         }
-        if (!IsHashed(entry.Id.Kind))
-        {
-            _cutoffs.Lift_NeedsLock(entry);
-        }
+        var cutoff = IsHashed(entry.Id.Kind) ? 0 : _cutoffs.Lift_NeedsLock(entry);
+        _lifts[entry.Id] = isKnown
+            ? (Math.Max(known.Expiry, entry.Expiry), Math.Max(known.Cutoff, cutoff))
+            : (entry.Expiry, cutoff);
         Remove_NeedsLock(entry.Id);
     }
 

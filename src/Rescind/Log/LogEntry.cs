@@ -21,6 +21,9 @@ public readonly record struct LogEntry
     /// <summary>Seconds that mean "until lifted".</summary>
     internal const uint Never = uint.MaxValue;
 
+    /// <summary>The last second of the calendar, past which no cutoff reaches.</summary>
+    internal static readonly long LatestCutoff = DateTimeOffset.MaxValue.ToUnixTimeSeconds();
+
     /// <summary>The revocation, or for a lift the revocation that is undone.</summary>
     public required RevocationId Id { get; init; }
 
@@ -151,8 +154,8 @@ public readonly record struct LogEntry
         }
         entry = head with { Cutoff = cutoff, Issuer = issuer, Value = value };
         return cutoff == long.MaxValue
-            || cutoff <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
-            && cutoff >= DateTimeOffset.MinValue.ToUnixTimeSeconds();
+            ? head.Id.Kind == RuleKind.Key
+            : cutoff <= LatestCutoff && cutoff >= DateTimeOffset.MinValue.ToUnixTimeSeconds();
     }
 
     private static int WriteText(Span<byte> target, string text)

@@ -30,9 +30,9 @@ public sealed class ReceiptTests(ITestOutputHelper output)
             var refused = i % 4 == 0 ? UntilRefusedAsync(others[0], token, begun) : null;
             var receipt = await writer.RevokeAsync(id);
             var after = await Task.WhenAll(others.Select(node => node.CheckAsync(token)));
-            Assert.Equal("everywhere", receipt.State);
-            Assert.DoesNotContain(200, after);
-            asUsual += after.All(status => status == 401) && receipt is { Confirmed: 3, Expected: 3 } ? 1 : 0;
+            Assert.Equal(("everywhere", receipt.Expected), (receipt.State, receipt.Confirmed));
+            Assert.All(after, status => Assert.True(status == 401 || (status == 503 && receipt.Expected < 3), $"{status}"));
+            asUsual += receipt.Expected == 3 ? 1 : 0;
             receipts.Add(receipt.ElapsedMs);
             if (refused is not null)
             {
@@ -41,7 +41,7 @@ public sealed class ReceiptTests(ITestOutputHelper output)
         }
 
         // A process that gets no processor for a bound is not fresh: it says 503, and nobody waits for it any longer.
-        Assert.InRange(asUsual, Tries * 9 / 10, Tries);
+        Assert.InRange(asUsual, Tries * 0.97, Tries);
         var plain = await PlainRoundTripsAsync(fleet.Redis);
         output.WriteLine($"{Tries} revocations, {asUsual} of them 3 of 3 and 401 from both others at that instant; "
             + "p99 in ms: receipt "
@@ -73,7 +73,7 @@ public sealed class ReceiptTests(ITestOutputHelper output)
     public async Task A_process_that_was_frozen_accepts_nothing_that_a_receipt_forbids_when_it_goes_on()
     {
         await using var fleet = await ServerFleet.StartAsync(3, Careful);
-        var frozen = fleet.Nodes[2];
+        var (frozen, times) = (fleet.Nodes[2], new List<double>());
         for (var round = 0; round < 5; round++)
         {
             var (token, id) = FleetNode.NewToken();
@@ -82,13 +82,15 @@ public sealed class ReceiptTests(ITestOutputHelper output)
             var queued = Enumerable.Range(0, 20).Select(_ => frozen.CheckAsync(token)).ToList();
             var receipt = await fleet.Nodes[0].RevokeAsync(id);
             Assert.Equal("everywhere", receipt.State);
-            Assert.InRange(receipt.ElapsedMs, 0, 3_000); // the rest of its lease, at most a second and a quarter
+            times.Add(receipt.ElapsedMs); // the rest of its lease, at most a second and a quarter
             await frozen.Server.ResumeAsync();
             Assert.All(await Task.WhenAll(queued), status => Assert.Contains(status, new[] { 401, 503 }));
             await Eventually.TrueAsync(
                 async () => await frozen.CheckAsync(FleetNode.NewToken().Token) == 200, "the node is fresh again");
             Assert.Equal(401, await frozen.CheckAsync(token));
         }
+        Assert.InRange(times.Min(), 0, 1_500);
+        Assert.InRange(times.Max(), 0, 3_000);
     }
 
     [Fact]
@@ -105,20 +107,23 @@ public sealed class ReceiptTests(ITestOutputHelper output)
         for (var i = 0; i < 10; i++)
         {
             var again = await fleet.Nodes[i % 2].RevokeAsync(Guid.NewGuid().ToString());
-            asUsual += again is { State: "everywhere", Confirmed: 2, Expected: 2, ElapsedMs: < 500 } ? 1 : 0;
+            Assert.Equal(("everywhere", again.Expected), (again.State, again.Confirmed));
+            asUsual += again is { Expected: 2, ElapsedMs: < 500 } ? 1 : 0;
         }
         Assert.InRange(asUsual, 6, 10);
 
         // The same name twice: two processes are two, and each confirms for itself.
         var joining = fleet.JoinAsync("node-0");
-        var ended = new List<string>();
+        (var ended, asUsual) = (new List<string>(), 0);
         while (!joining.IsCompleted)
         {
             var (token, id) = FleetNode.NewToken();
-            ended.AddRange((await fleet.Nodes[0].RevokeAsync(id)).State == "everywhere" ? [token] : []);
+            var state = (await fleet.Nodes[0].RevokeAsync(id)).State;
+            ended.AddRange(state is "everywhere" or "stored" ? [token] : []); // what a busy node only journals comes later
+            asUsual += state == "everywhere" ? 1 : 0;
         }
         var joined = await joining;
-        Assert.NotEmpty(ended);
+        Assert.True(asUsual > ended.Count / 2, $"{asUsual} of {ended.Count} were everywhere.");
         Assert.All(await Task.WhenAll(ended.Select(joined.CheckAsync)), status => Assert.Equal(401, status));
         await Eventually.TrueAsync(async () =>
         {

@@ -17,7 +17,7 @@ public sealed class RedisFuzzTests
         (kind, key, tag, expiry, isLift, text) => new LogEntry
         {
             Id = new RevocationId((RuleKind)kind, key, tag), Expiry = expiry, IsLift = isLift,
-            Cutoff = isLift || kind < 3 ? 0 : tag, Issuer = isLift || kind < 3 ? null : text,
+            Cutoff = kind < 3 ? 0 : tag, Issuer = isLift || kind < 3 ? null : text,
             Value = isLift || kind < 3 ? null : text + "v",
         });
 

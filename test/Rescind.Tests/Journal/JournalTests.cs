@@ -76,13 +76,14 @@ public sealed class JournalTests : IDisposable
         var first = await node.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "first"));
         Assert.Equal(ReceiptState.Journaled, first.State);
         Assert.True(first.Elapsed >= TimeSpan.FromSeconds(0.9), $"{first.Elapsed}");
-        var begun = Stopwatch.GetTimestamp();
+        var waited = 0;
         for (var i = 0; i < 10; i++)
         {
             var next = await node.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, $"next{i}"));
             Assert.Equal(ReceiptState.Journaled, next.State);
+            waited += next.Elapsed < TimeSpan.FromSeconds(0.9) ? 0 : 1;
         }
-        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, TimeSpan.FromSeconds(5)); // ten waits are ten seconds
+        Assert.InRange(waited, 0, 1); // where the machine stalls for a second
         (_log.AppendGate, _log.Gate) = (null, null);
         silence.SetResult();
         await Eventually.TrueAsync(() => KeptNode.RowsOf(PathA) is (>= 11, 0), "all of it is in the log");

@@ -123,6 +123,8 @@ public sealed class LogEntryTests
             [long.MinValue, first - 1, last + 1, long.MaxValue - 1],
             cutoff => Assert.False(LogEntry.TryRead(Bytes(entry with { Cutoff = cutoff }), out _)));
         Assert.False(LogEntry.TryRead(Bytes(entry.Lift with { Cutoff = last + 1 }), out _));
+        var ofSubject = entry with { Id = new RevocationId(RuleKind.Subject, Key, 1) };
+        Assert.All([ofSubject, ofSubject.Lift], one => Assert.False(LogEntry.TryRead(Bytes(one), out _)));
     }
 
     private static Gen<LogEntry> Entries => Gen.Select(

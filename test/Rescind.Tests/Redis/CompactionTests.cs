@@ -14,10 +14,10 @@ public sealed class CompactionTests(ITestOutputHelper output)
     public async Task A_compaction_takes_time_in_proportion_to_the_log()
     {
         const int few = 3_750;
-        await CompactAsync(few);
-        var ofFew = await CompactAsync(few);
+        TimeSpan[] ofFew = [await CompactAsync(few), await CompactAsync(few), await CompactAsync(few)];
         var ofMany = await CompactAsync(16 * few);
-        Assert.InRange(ofMany / ofFew, 0, 80);
+        Assert.InRange(ofMany / ofFew.Min(), 0, 80);
+        Assert.InRange(ofMany.TotalSeconds, 0, 20);
     }
 
     [Fact]
