@@ -135,7 +135,8 @@ public sealed class Blacklist
         var now = _clock.GetUtcNow();
         var logTime = _feed.Time.CutoffTime;
         var completed = revocations.Select(one => _revoking.Complete(
-            one, now, logTime, _index.LatestCutoffBefore(one), DrawTag())).ToArray();
+            one, now, logTime, _index.LatestCutoffBefore(one), Revoking.NewId(one, DrawTag, _index.Knows)))
+            .ToArray();
         var entries = completed.Select(one => _revoking.Entry(one, now > logTime ? now : logTime)).ToArray();
 
         // Side by side, so that a store which keeps both commits them together.

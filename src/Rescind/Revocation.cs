@@ -45,8 +45,8 @@ public sealed record Revocation
     /// <summary>Free text for people, at most 1,000 characters without control characters.</summary>
     public string? Note { get; init; }
 
-    /// <summary>The id. Drawn by the blacklist when the revocation is made; set it only to repeat a call
-    /// whose outcome is not known.</summary>
+    /// <summary>The id. Drawn by the blacklist at each call, also when one is repeated; leave it out of what
+    /// is to be revoked.</summary>
     public RevocationId Id { get; init; }
 
     /// <summary>When it was made; set by the blacklist.</summary>

@@ -202,9 +202,11 @@ public sealed class BlacklistTests
         var world = await TestWorld.LoadedAsync();
         var revocation = Revocation.OfToken(Issuer, "token-1", world.Now.AddMinutes(30));
         var receipt = await world.Blacklist.RevokeAsync(revocation);
+        var entry = world.Blacklist.Index.EntryOf(receipt.Id)!.Value;
         await world.Blacklist.LiftAsync([receipt.Id], "restored", "admin");
 
-        await world.Blacklist.RevokeAsync(revocation with { Id = receipt.Id });
+        await world.Log.AppendAsync(new[] { entry }, TestContext.Current.CancellationToken);
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
         Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
 
         var restarted = world.NewNode();

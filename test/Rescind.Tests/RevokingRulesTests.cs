@@ -5,6 +5,8 @@ public sealed class RevokingRulesTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
+    private static readonly RevocationId Id = new(RuleKind.Token, 9, 9);
+
     private static readonly BlacklistOptions Options = new()
     {
         LongestTokenLifetime = TimeSpan.FromDays(3), ClockSkew = TimeSpan.FromMinutes(7),
@@ -100,16 +102,16 @@ public sealed class RevokingRulesTests
     {
         var made = Made(kind);
         Assert.Equal(hasCutoff ? Now.AddSeconds(5 + 2) : null, made.IssuedBefore);
-        Assert.Equal((Now, 9u, kind), (made.MadeAt, made.Id.Tag, made.Id.Kind));
+        Assert.Equal((Now, Id), (made.MadeAt, made.Id));
         var asked = Rule(kind) with { IssuedBefore = Now.AddDays(-1) };
-        Assert.Equal(hasCutoff ? Now.AddDays(-1) : null, _revoking.Complete(asked, Now, Now, 0, 9).IssuedBefore);
+        Assert.Equal(hasCutoff ? Now.AddDays(-1) : null, _revoking.Complete(asked, Now, Now, 0, Id).IssuedBefore);
     }
 
     [Fact]
     public void A_cutoff_steps_past_the_one_before_it()
     {
         var before = Now.AddSeconds(60).ToUnixTimeSeconds();
-        Assert.Equal(Now.AddSeconds(61), _revoking.Complete(Rule(RuleKind.Subject), Now, Now, before, 9).IssuedBefore);
+        Assert.Equal(Now.AddSeconds(61), _revoking.Complete(Rule(RuleKind.Subject), Now, Now, before, Id).IssuedBefore);
     }
 
     [Theory]
@@ -142,7 +144,7 @@ public sealed class RevokingRulesTests
     [Fact]
     public void A_tokens_own_expiry_counts_with_the_skew()
     {
-        var made = _revoking.Complete(Revocation.OfToken("i", "t", Now.AddMinutes(1)), Now, Now, 0, 9);
+        var made = _revoking.Complete(Revocation.OfToken("i", "t", Now.AddMinutes(1)), Now, Now, 0, Id);
         Assert.Equal(Now.AddMinutes(8), _revoking.Entry(made, Now).ExpiresAt);
         made = made with { ExpiresAt = DateTimeOffset.MaxValue };
         Assert.Equal(DateTimeOffset.MaxValue, _revoking.Entry(made, Now).ExpiresAt);
@@ -152,12 +154,12 @@ public sealed class RevokingRulesTests
     public void Without_iat_on_every_token_a_cutoff_never_ends()
     {
         var revoking = new Revoking(new BlacklistOptions());
-        var made = revoking.Complete(Rule(RuleKind.Subject), Now, Now, 0, 9);
+        var made = revoking.Complete(Rule(RuleKind.Subject), Now, Now, 0, Id);
         Assert.Equal(DateTimeOffset.MaxValue, revoking.Entry(made, Now).ExpiresAt);
     }
 
     /// <summary>The log's clock is five seconds ahead.</summary>
-    private Revocation Made(RuleKind kind) => _revoking.Complete(Rule(kind), Now, Now.AddSeconds(5), 0, 9);
+    private Revocation Made(RuleKind kind) => _revoking.Complete(Rule(kind), Now, Now.AddSeconds(5), 0, Id);
 
     private static Revocation Rule(RuleKind kind) => kind switch
     {

@@ -117,20 +117,14 @@ internal sealed class CutoffTable
         return true;
     }
 
-    /// <summary>Notes what a lift takes back, whether or not the rule was ever heard of here. A call that was
-    /// repeated may have made one rule with two cutoffs, and the lift names one of them.</summary>
-    /// <returns>The later one.</returns>
-    public long Lift_NeedsLock(in LogEntry lift)
+    /// <summary>Notes what a lift takes back, whether or not the rule was ever heard of here.</summary>
+    public void Lift_NeedsLock(in LogEntry lift)
     {
-        var held = _entries.TryGetValue(lift.Id, out var entry) ? entry.Cutoff : long.MinValue;
-        var cutoff = Math.Max(lift.Cutoff, held);
-
         // A revoked key is for good: nothing steps over it.
         if (lift.Id.Kind != RuleKind.Key)
         {
-            Volatile.Write(ref _latestLifted, Math.Max(_latestLifted, cutoff));
+            Volatile.Write(ref _latestLifted, Math.Max(_latestLifted, lift.Cutoff));
         }
-        return cutoff;
     }
 
     /// <summary>Removes the rules that expire before a time.</summary>

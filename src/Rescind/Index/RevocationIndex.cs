@@ -116,6 +116,15 @@ internal sealed class RevocationIndex
         }
     }
 
+    /// <summary>Whether an id was drawn before: it is live here, or was lifted.</summary>
+    public bool Knows(RevocationId id)
+    {
+        lock (_gate)
+        {
+            return _lifts.ContainsKey(id) || EntryOf(id) is not null;
+        }
+    }
+
     /// <summary>Raises the horizon to one that the log reports.</summary>
     public void RaiseHorizon(long seconds)
     {
@@ -206,15 +215,15 @@ internal sealed class RevocationIndex
 
     private void Lift_NeedsLock(in LogEntry entry)
     {
-        var isKnown = _lifts.TryGetValue(entry.Id, out var known);
-        if (!isKnown || known.Expiry < entry.Expiry)
+        if (!_lifts.TryGetValue(entry.Id, out var known) || known.Expiry < entry.Expiry)
         {
             _liftsByExpiry.Add(entry.Id, entry.Expiry);
         }
-        var cutoff = IsHashed(entry.Id.Kind) ? 0 : _cutoffs.Lift_NeedsLock(entry);
-        _lifts[entry.Id] = isKnown
-            ? (Math.Max(known.Expiry, entry.Expiry), Math.Max(known.Cutoff, cutoff))
-            : (entry.Expiry, cutoff);
+        _lifts[entry.Id] = (Math.Max(known.Expiry, entry.Expiry), entry.Cutoff);
+        if (!IsHashed(entry.Id.Kind))
+        {
+            _cutoffs.Lift_NeedsLock(entry);
+        }
         Remove_NeedsLock(entry.Id);
     }
 

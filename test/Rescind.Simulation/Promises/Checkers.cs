@@ -99,25 +99,27 @@ internal sealed class Checkers(
         AreEqual(inLog);
     }
 
-    /// <summary>All indexes are the replay of the log, as far as nothing has expired.</summary>
+    /// <summary>All indexes are the replay of the log, lifts with their cutoffs included, as far as nothing has expired.</summary>
     private void AreEqual(IReadOnlyCollection<LogEntry> inLog)
     {
         var lifted = inLog.Where(entry => entry.IsLift).Select(entry => entry.Id).ToHashSet();
-        var expected = inLog.Where(entry => !entry.IsLift && !lifted.Contains(entry.Id) && Lives(entry.ExpiresAt))
-            .Select(entry => entry.Id).ToHashSet();
+        var expected = Living(inLog.Where(entry => entry.IsLift || !lifted.Contains(entry.Id)));
         foreach (var node in nodes)
         {
-            var known = Enumerable.Range(0, TokenTable.ShardCount + 1)
-                .SelectMany(part => node.Blacklist!.Index.Entries(part))
-                .Where(entry => !entry.IsLift && Lives(entry.ExpiresAt)).Select(entry => entry.Id).ToHashSet();
+            var known = Living(Enumerable.Range(0, TokenTable.ShardCount + 1)
+                .SelectMany(part => node.Blacklist!.Index.Entries(part)));
             if (!known.SetEquals(expected))
             {
-                world.Break(AllEqual, $"{node} knows {known.Count} live revocations, the log has {expected.Count}; "
-                    + $"{known.Except(expected).Count()} only it has, {expected.Except(known).Count()} only the log; among them "
-                    + string.Join("; ", ledger.Decisions.Where(one => one.Made is { } made
-                        && known.Contains(made.Id) != expected.Contains(made.Id)).Take(3)));
+                var (here, there) = (known.Except(expected).ToList(), expected.Except(known).ToList());
+                var ids = here.Concat(there).Select(entry => entry.Id).ToHashSet();
+                world.Break(AllEqual, $"{node} knows {known.Count} live revocations and lifts, the log has {expected.Count}; "
+                    + $"{here.Count} only it has, {there.Count} only the log; among them "
+                    + string.Join("; ", ledger.Decisions.Where(one => one.Made is { } made && ids.Contains(made.Id)).Take(3)));
             }
         }
+
+        HashSet<(RevocationId Id, bool IsLift, long Cutoff)> Living(IEnumerable<LogEntry> entries) =>
+            [.. entries.Where(entry => Lives(entry.ExpiresAt)).Select(entry => (entry.Id, entry.IsLift, entry.Cutoff))];
     }
 
     /// <summary>Whoever reported has given back what it holds: an acknowledged revocation that is not in the log now was
