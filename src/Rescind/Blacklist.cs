@@ -205,15 +205,17 @@ public sealed class Blacklist
     /// one second after the latest cutoff. Stamp it as <c>iat</c> and, at log-in, as <c>auth_time</c>; then a
     /// log-in right after "revoke everything" works at once.</summary>
     /// <param name="token">The token that is about to be issued; its times are not looked at.</param>
-    /// <returns>Whole seconds; the maximum value: issue nothing, the key or the like is revoked for good, or
+    /// <returns>Whole seconds; the maximum value: issue nothing now, the key or the like is revoked for good,
+    /// or so many cutoffs were made in a row that the next second they leave is over 20 seconds away, or
     /// clocks differ by more than <see cref="BlacklistOptions.IssuerClockDifference"/>.</returns>
     public DateTimeOffset EarliestIssueTime(in TokenFacts token)
     {
-        var now = _clock.GetUtcNow().ToUnixTimeSeconds();
+        var now = _clock.GetUtcNow();
         var cutoff = _index.LatestCutoff(token);
-        return cutoff >= LogEntry.LatestCutoff || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
+        var furthest = (now + Options.IssuerClockDifference + Revoking.FurthestStep).ToUnixTimeSeconds();
+        return cutoff >= furthest || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
             ? DateTimeOffset.MaxValue
-            : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now, cutoff == long.MinValue ? now : cutoff + 1));
+            : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now.ToUnixTimeSeconds(), cutoff + 1));
     }
 
     /// <summary>How this blacklist is doing. Cheap enough to ask every second.</summary>

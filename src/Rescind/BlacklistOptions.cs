@@ -1,12 +1,15 @@
 namespace Rescind;
 
 /// <summary>How a blacklist behaves. Checked when the blacklist is made; a wrong value stops the start and
-/// the message names the option. Nodes that share a log should agree on lifetime, skew and
-/// freshness.</summary>
+/// the message names the option. Nodes that share a log must agree on what revocations rest on: lifetime,
+/// skew, freshness, issuers' clocks and whether tokens carry <c>iat</c>; one that differs is
+/// refused.</summary>
 public sealed class BlacklistOptions
 {
     /// <summary>No token that lives longer (<c>exp</c> − <c>iat</c>) is accepted: it would outlive the
-    /// revocations that cover it. Default: 7 days; 1 minute to 10 years.</summary>
+    /// revocations that cover it. Of a token without <c>iat</c> only what is left of its life can be judged:
+    /// where such tokens live longer, set <see cref="TokensCarryIssuedAt"/>. Default: 7 days; 1 minute to 10
+    /// years.</summary>
     public TimeSpan LongestTokenLifetime { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>How long after <c>exp</c> a validator may still accept a token; revocations are kept that
@@ -14,7 +17,7 @@ public sealed class BlacklistOptions
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How far an issuer's clock may be from the log's. Cutoffs reach that much into the future, and
-    /// a token whose <c>iat</c> lies further ahead (and one second) is not accepted. Default: 2 seconds;
+    /// a token whose <c>iat</c> lies further ahead (and one second) is not accepted yet. Default: 2 seconds;
     /// 0 to 1 minute.</summary>
     public TimeSpan IssuerClockDifference { get; set; } = TimeSpan.FromSeconds(2);
 

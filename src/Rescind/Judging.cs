@@ -63,7 +63,8 @@ internal sealed class Judging(
         {
             return "The token has no exp, so it could outlive any revocation.";
         }
-        if (index.Horizon != 0 && (expires + options.ClockSkew).ToUnixTimeSeconds() <= index.Horizon)
+        if (index.Horizon != 0
+            && expires < DateTimeOffset.FromUnixTimeSeconds(index.Horizon + 1) - options.ClockSkew)
         {
             return "The token ended before revocations that are already forgotten; a clock went back.";
         }

@@ -68,7 +68,9 @@ public sealed record Revocation
     public static Revocation OfToken(string issuer, string tokenId, DateTimeOffset? expiresAt = null) =>
         new(RuleKind.Token, issuer, tokenId) { ExpiresAt = expiresAt };
 
-    /// <summary>Ends all tokens of one log-in.</summary>
+    /// <summary>Ends all tokens of one log-in that are issued within
+    /// <see cref="BlacklistOptions.LongestTokenLifetime"/>. An issuer that goes on refreshing the log-in for
+    /// longer must be told too; our own server asks its sessions.</summary>
     /// <param name="issuer">Their <c>iss</c>.</param>
     /// <param name="session">Their <c>sid</c>.</param>
     public static Revocation OfSession(string issuer, string session) =>

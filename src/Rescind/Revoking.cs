@@ -12,6 +12,15 @@ internal sealed class Revoking(BlacklistOptions options)
     private const int LongestActor = 256;
     private const int LongestNote = 1000;
 
+    /// <summary>How far ahead of its clock an issuer may stamp a token to step over cutoffs, beside
+    /// <see cref="BlacklistOptions.IssuerClockDifference"/>: no cutoff has to reach further, however many are
+    /// made in a row (docs/decisions/0028).</summary>
+    public static readonly TimeSpan FurthestStep = TimeSpan.FromSeconds(20);
+
+    /// <summary>How far ahead of the log's clock a token's <c>iat</c> can lie: the issuer's clock was ahead,
+    /// and so far it may step.</summary>
+    private readonly TimeSpan _furthestStamp = (options.IssuerClockDifference * 2) + FurthestStep;
+
     /// <summary>What is wrong with a revocation, in one sentence, or null.</summary>
     public string? Fault(Revocation revocation, DateTimeOffset now) =>
         FaultOfText("issuer", revocation.Issuer, LongestText, allowEmpty: revocation.Kind != RuleKind.Issuer)
@@ -100,8 +109,8 @@ internal sealed class Revoking(BlacklistOptions options)
     }
 
     /// <summary>The revocation with everything set that the blacklist decides. A cutoff reaches past the one
-    /// before it: a log-in since then was stamped one second after that, however little time has passed
-    /// (docs/decisions/0012).</summary>
+    /// before it, because a log-in since then was stamped one second after that, however little time has
+    /// passed (docs/decisions/0012); but no further than anything is stamped.</summary>
     /// <param name="revocation">What was asked.</param>
     /// <param name="now">This node's clock.</param>
     /// <param name="logTime">The log's clock.</param>
@@ -117,7 +126,7 @@ internal sealed class Revoking(BlacklistOptions options)
             Id = id,
             MadeAt = now,
             IssuedBefore = hasCutoff
-                ? revocation.IssuedBefore ?? CutoffAfter(logTime + options.IssuerClockDifference, steppedOver)
+                ? revocation.IssuedBefore ?? CutoffAfter(logTime, steppedOver)
                 : null,
         };
     }
@@ -145,12 +154,17 @@ internal sealed class Revoking(BlacklistOptions options)
     private DateTimeOffset Expiry(Revocation revocation, DateTimeOffset latest) => revocation.Kind switch
     {
         RuleKind.Token => Later(
-            revocation.ExpiresAt ?? latest + options.LongestTokenLifetime, options.ClockSkew),
-        RuleKind.Session => latest + options.LongestTokenLifetime + options.ClockSkew,
+            revocation.ExpiresAt ?? LatestEnd(latest), options.ClockSkew),
+        RuleKind.Session => Later(LatestEnd(latest), options.ClockSkew),
         RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
-            Later(revocation.IssuedBefore!.Value, options.LongestTokenLifetime + options.ClockSkew),
+            Later(LatestEnd(latest), options.ClockSkew),
         _ => DateTimeOffset.MaxValue,
     };
+
+    /// <summary>When the last token ends that was issued by now. A rule with a cutoff of long ago hits tokens
+    /// that were refreshed since, by their log-in.</summary>
+    private DateTimeOffset LatestEnd(DateTimeOffset latest) =>
+        Later(latest + _furthestStamp, options.LongestTokenLifetime);
 
     /// <summary>Whether a rule is one of "issued before".</summary>
     public static bool HasCutoff(Revocation revocation) =>
@@ -175,9 +189,12 @@ internal sealed class Revoking(BlacklistOptions options)
     private static string? FaultOfId(Revocation revocation) =>
         revocation.Id == default ? null : "id is drawn at each call; leave it out.";
 
-    private static DateTimeOffset CutoffAfter(DateTimeOffset time, long steppedOver) =>
-        DateTimeOffset.FromUnixTimeSeconds(Math.Max(
-            time.ToUnixTimeSeconds(), Math.Min(steppedOver, LogEntry.LatestCutoff - 1) + 1));
+    private DateTimeOffset CutoffAfter(DateTimeOffset logTime, long steppedOver)
+    {
+        var least = (logTime + options.IssuerClockDifference).ToUnixTimeSeconds();
+        var most = (logTime + _furthestStamp).ToUnixTimeSeconds();
+        return DateTimeOffset.FromUnixTimeSeconds(Math.Max(least, Math.Min(steppedOver, most - 1) + 1));
+    }
 
     private static bool HasLoneSurrogate(string text)
     {

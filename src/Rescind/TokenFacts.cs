@@ -32,7 +32,7 @@ public readonly record struct TokenFacts
     public DateTimeOffset? IssuedAt { get; init; }
 
     /// <summary><c>auth_time</c>: when the user proved who they are. Cutoffs compare with the earlier of this
-    /// and <see cref="IssuedAt"/>, so a refresh cannot outrun them.</summary>
+    /// and <see cref="IssuedAt"/>, so a refresh cannot outrun them while they are kept.</summary>
     public DateTimeOffset? AuthenticatedAt { get; init; }
 
     /// <summary><c>exp</c>. A token without one is never <see cref="Verdict.Accepted"/>.</summary>

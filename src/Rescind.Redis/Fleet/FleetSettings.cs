@@ -5,16 +5,20 @@ namespace Rescind.Redis;
 /// process alone on the log may change it, because nobody is left who relies on the old values.
 /// </summary>
 internal sealed record FleetSettings(
-    TimeSpan Freshness, TimeSpan LongestTokenLifetime, TimeSpan ClockSkew, string? KeyFingerprint)
+    TimeSpan Freshness, TimeSpan LongestTokenLifetime, TimeSpan ClockSkew, TimeSpan IssuerClockDifference,
+    bool TokensCarryIssuedAt, string? KeyFingerprint)
 {
-    public static FleetSettings Of(BlacklistOptions options, LogSeal? seal) =>
-        new(options.Freshness, options.LongestTokenLifetime, options.ClockSkew, seal?.Fingerprint);
+    public static FleetSettings Of(BlacklistOptions options, LogSeal? seal) => new(
+        options.Freshness, options.LongestTokenLifetime, options.ClockSkew, options.IssuerClockDifference,
+        options.TokensCarryIssuedAt, seal?.Fingerprint);
 
     /// <summary>The text that the scripts compare.</summary>
     public string Text { get; } =
         $"freshness_ms={Freshness.TotalMilliseconds:0} "
         + $"longest_token_lifetime_s={LongestTokenLifetime.TotalSeconds:0} "
-        + $"clock_skew_s={ClockSkew.TotalSeconds:0} partitions=1 log_key={KeyFingerprint ?? "none"}";
+        + $"clock_skew_s={ClockSkew.TotalSeconds:0} "
+        + $"issuer_clock_difference_s={IssuerClockDifference.TotalSeconds:0.###} "
+        + $"tokens_carry_iat={(TokensCarryIssuedAt ? 1 : 0)} partitions=1 log_key={KeyFingerprint ?? "none"}";
 
     public FleetSettingsException Disagreement(string theirs) => new(
         $"The nodes on this log run with '{theirs}', this one with '{Text}'. Start it with the same "

@@ -28,6 +28,7 @@ internal sealed class FeedFollower(
     private bool _recovering;
     private bool _isBehind;
     private bool _hasLoaded;
+    private bool _hasLeft;
     private long _noWaitUntil = long.MinValue;
 
     /// <summary>The newest lease; null before the log was first read to its end.</summary>
@@ -127,13 +128,20 @@ internal sealed class FeedFollower(
     /// this process.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
+        Leave(false);
         while (!cancel.IsCancellationRequested)
         {
             await FollowAsync(options.Freshness / 4, cancel);
         }
-        if (log.IsShared)
+        Leave(log.IsShared);
+    }
+
+    private void Leave(bool isOver)
+    {
+        lock (_gate)
         {
-            Volatile.Write(ref _lease, null);
+            _hasLeft = isOver;
+            Volatile.Write(ref _lease, isOver ? null : _lease);
         }
     }
 
@@ -209,7 +217,7 @@ internal sealed class FeedFollower(
 
     /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Reads all of
     /// it, then gives back every live revocation and lift that this node holds and did not find. Only then
-    /// may a read give a lease.</summary>
+    /// may a read give a lease. What has expired stays away: its lift may have been forgotten.</summary>
     private async Task ReconcileAsync(CancellationToken cancel)
     {
         Volatile.Write(ref _lease, null);
@@ -218,15 +226,20 @@ internal sealed class FeedFollower(
         var position = default(LogPosition);
         for (var atTail = false; !atTail;)
         {
+            var sent = Moment.Now(clock);
             var batch = await log.ReadAsync(position, ReadSize, cancel);
             if (!batch.Found)
             {
                 throw new IOException("The log was replaced again while it was read over.");
             }
-            Note(batch.Entries.Span, found);
+            foreach (ref readonly var entry in batch.Entries.Span)
+            {
+                found.Add((entry.Id, entry.IsLift));
+            }
             index.Apply(batch.Entries.Span);
             index.RaiseHorizon(batch.Horizon.ToUnixTimeSeconds());
             (position, atTail) = (batch.Position, batch.AtTail);
+            Time.Note(sent, batch.Time);
         }
         var given = await GiveBackAsync(found, cancel);
         Position = position;
@@ -237,11 +250,11 @@ internal sealed class FeedFollower(
 
     private async Task<int> GiveBackAsync(HashSet<(RevocationId, bool)> found, CancellationToken cancel)
     {
-        var given = 0;
+        var (given, dead) = (0, Time.DeadBefore);
         for (var part = 0; part <= TokenTable.ShardCount; part++)
         {
             var lost = index.Entries(part)
-                .Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+                .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift))).ToArray();
             foreach (var batch in lost.Chunk(options.LargestBatch))
             {
                 await log.AppendAsync(batch, cancel);
@@ -249,14 +262,6 @@ internal sealed class FeedFollower(
             given += lost.Length;
         }
         return given;
-    }
-
-    private static void Note(ReadOnlySpan<LogEntry> entries, HashSet<(RevocationId, bool)> found)
-    {
-        foreach (ref readonly var entry in entries)
-        {
-            found.Add((entry.Id, entry.IsLift));
-        }
     }
 
     private void Apply(LogBatch batch)
@@ -268,7 +273,14 @@ internal sealed class FeedFollower(
 
     private void Publish(Lease lease)
     {
-        if (Interlocked.Exchange(ref _lease, lease) is null || Fault is not null)
+        Lease? before;
+        lock (_gate)
+        {
+            // A check that came late had it read once more; the others do not wait for this process now.
+            before = _lease;
+            Volatile.Write(ref _lease, _hasLeft ? null : lease);
+        }
+        if (before is null || Fault is not null)
         {
             Log.FeedFresh(logger, index.Count);
         }

@@ -16,6 +16,9 @@ internal sealed class LogClock(TimeProvider clock, bool isShared)
     private sealed record Reading(Moment Sent, DateTimeOffset Time, TimeSpan Ahead)
     {
         public DateTimeOffset Now(TimeProvider clock) => Time + clock.GetElapsedTime(Sent.Timestamp);
+
+        /// <summary>The same by the wall clock, which goes on while a machine is suspended.</summary>
+        public DateTimeOffset NowByWall(DateTimeOffset now) => Time + (now - Sent.Wall);
     }
 
     /// <summary>How far this node's clock is ahead of the log's; negative: behind. On a log of several nodes
@@ -24,16 +27,21 @@ internal sealed class LogClock(TimeProvider clock, bool isShared)
         : !isShared ? last.Ahead
         : last.Ahead + (clock.GetUtcNow() - last.Sent.Wall - clock.GetElapsedTime(last.Sent.Timestamp));
 
-    /// <summary>The time that a cutoff reaches past: the log's. A log that only this node has runs on this
-    /// node's clock, which may have been set forward since the read; a cutoff that did not follow would spare
-    /// what was issued after that.</summary>
+    /// <summary>The time that a cutoff reaches past: the log's, by that clock of this node which has run
+    /// further since the read. A machine that was suspended has one that stood, and a cutoff that is too low
+    /// spares what was issued meanwhile. A log that only this node has runs on this node's wall clock, which
+    /// may have been set forward.</summary>
     public DateTimeOffset CutoffTime
     {
         get
         {
             var own = clock.GetUtcNow();
-            var told = Volatile.Read(ref _last)?.Now(clock) ?? own;
-            return !isShared && own > told ? own : told;
+            if (Volatile.Read(ref _last) is not { } last)
+            {
+                return own;
+            }
+            var (told, byWall) = (last.Now(clock), isShared ? last.NowByWall(own) : own);
+            return byWall > told ? byWall : told;
         }
     }
 

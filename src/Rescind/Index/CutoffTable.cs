@@ -66,13 +66,13 @@ internal sealed class CutoffTable
 
     /// <summary>The latest cutoff that an issuer may have stepped over with a token that a new rule must hit.
     /// A subject's tokens step over cutoffs of that subject, of the issuer and of any client; those of a
-    /// client or an issuer over any. That a cutoff was lifted since does not take the token back; which
-    /// subject it was of is not kept, because a cutoff a few seconds too late harms nobody.</summary>
+    /// client over its own, the issuer's and any subject's; those of an issuer over any. That a cutoff was
+    /// lifted since does not take the token back; whose it was is not kept.</summary>
     public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
-        Math.Max(Latest(RuleKind.Client), Volatile.Read(ref _latestLifted)),
-        kind == RuleKind.Subject
-            ? Math.Max(CutoffOf(kind, issuer, value), CutoffOf(RuleKind.Issuer, issuer, issuer))
-            : Math.Max(Latest(RuleKind.Subject), Latest(RuleKind.Issuer)));
+        Math.Max(CutoffOf(RuleKind.Issuer, issuer, issuer), Volatile.Read(ref _latestLifted)),
+        Math.Max(
+            kind == RuleKind.Subject ? CutoffOf(kind, issuer, value) : Latest(RuleKind.Subject),
+            kind == RuleKind.Client ? CutoffOf(kind, issuer, value) : Latest(RuleKind.Client)));
 
     public IReadOnlyList<Rule> RulesOf(RuleKind kind, string issuer, string? value) =>
         value is not null && _sets.TryGetValue(new Target(kind, issuer, value), out var set)

@@ -35,7 +35,7 @@ internal sealed class Node(
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
     public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
 
-    /// <summary>Whether its monotonic clock ever stood.</summary>
+    /// <summary>Whether its clocks ever stood, both of them.</summary>
     public bool WasSuspended { get; private set; }
 
     public override string ToString() => $"node-{number}";
@@ -92,7 +92,7 @@ internal sealed class Node(
     /// too.</summary>
     public void Suspend(TimeSpan time, bool allClocks)
     {
-        WasSuspended = true;
+        WasSuspended |= allClocks;
         Remember();
         Freeze();
         Clock.Stand(monotonic: true, wall: allClocks);

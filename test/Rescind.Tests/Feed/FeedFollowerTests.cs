@@ -180,6 +180,7 @@ public sealed class FeedFollowerTests
         var kept = await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
         await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1"));
         var lifted = await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-2"));
+        var ended = world.Blacklist.Index.EntryOf(lifted.Id)!.Value;
         await world.Blacklist.LiftAsync([lifted.Id], "restored", "admin");
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
 
@@ -203,8 +204,35 @@ public sealed class FeedFollowerTests
         Assert.Equal(Verdict.Revoked, fresh.Check(world.Token("stranger-0", "user-9")));
         Assert.Equal(Verdict.Revoked, world.Blacklist.Check(world.Token("stranger-3", "user-9")));
         Assert.Equal(Verdict.Accepted, fresh.Check(world.Token("token-2", "user-2")));
-        await fresh.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-2") with { Id = lifted.Id });
+        await other.AppendAsync(new[] { ended }, CancellationToken.None);
+        await fresh.LoadAsync();
         Assert.Equal(Verdict.Accepted, fresh.Check(world.Token("token-2", "user-2")));
+    }
+
+    /// <summary>It may have been lifted since, and the lift forgotten like it.</summary>
+    [Fact]
+    public async Task A_node_that_was_away_does_not_give_back_what_has_expired()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-1"));
+        var kept = await world.Blacklist.RevokeAsync(Revocation.OfKey(Issuer, "key-9"));
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        world.Clock.Advance(TimeSpan.FromDays(8));
+        world.Log.Inner = new MemoryLog(world.Clock);
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        var given = await world.Log.ReadAsync(default, 10, CancellationToken.None);
+        Assert.Equal([kept.Id], given.Entries.ToArray().Select(entry => entry.Id));
+    }
+
+    /// <summary>The others have been told that this process is gone, and wait for it no longer.</summary>
+    [Fact]
+    public async Task A_check_that_comes_after_the_end_gets_no_lease()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        await world.Blacklist.RunAsync(new CancellationToken(canceled: true));
+        Assert.Equal(Verdict.Unknown, await world.Blacklist.CheckAsync(world.Token(), CancellationToken.None));
+        await world.Blacklist.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
     }
 
     [Fact]
