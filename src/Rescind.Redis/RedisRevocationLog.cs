@@ -15,6 +15,10 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     /// and confirmations of many entries go together.</summary>
     private static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>Four to a bound: longer than <see cref="FleetWatch"/> watches before it gives somebody up.
+    /// </summary>
+    private const int MostRefusals = 32;
+
     private readonly IRedisLink _link;
     private readonly RedisNames _names;
     private readonly BlacklistOptions _options;
@@ -32,6 +36,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     private readonly PageReader _pages;
     private readonly Signal _news = new();
     private readonly Signal _confirmed = new();
+    private bool _isHalfAway;
+    private bool _hasRead;
     private long _sentAt;
     private long _lastRead;
     private long _roundTrip;
@@ -90,11 +96,12 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
         cancel.ThrowIfCancellationRequested();
         await _announcements.SubscribeAsync(cancel);
-        await GiveBackAsync(cancel);
+        var hasPaid = await GiveBackAsync(cancel);
         Volatile.Write(ref _sentAt, _news.Version);
         var start = _ahead.StartAfter(after);
         var sent = _clock.GetTimestamp();
-        var (answer, isReplicated) = await _heartbeats.BeatAsync(start.From, max, cancel);
+        var (answer, isReplicated) = await BeatAsync(start.From, max, cancel);
+        _isHalfAway = !isReplicated;
         Interlocked.Exchange(ref _roundTrip, _clock.GetElapsedTime(sent).Ticks);
         Volatile.Write(ref _lastRead, _clock.GetTimestamp());
         _confirmed.Set();
@@ -117,7 +124,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             Report(answer);
         }
         return Batch(answer, page.Entries, page.Position, isAtTail,
-            answer.IsClosed && isReplicated && !wasStuck);
+            answer.IsClosed && isReplicated && !wasStuck && hasPaid) with { IsConfirmed = isReplicated };
     }
 
     public void Reconciled()
@@ -172,14 +179,44 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     }
 
     /// <summary>Own appends that were answered in a history that is gone, and were perhaps not yet in the
-    /// index when the core gave everything back.</summary>
-    private async Task GiveBackAsync(CancellationToken cancel)
+    /// index when the core gave everything back. Not while half the servers are away: nothing would confirm
+    /// them, and each attempt leaves them in the stream once more.</summary>
+    /// <returns>Whether nothing is left.</returns>
+    private async Task<bool> GiveBackAsync(CancellationToken cancel)
     {
-        foreach (var part in _recovery.Owed.Chunk(_options.LargestBatch))
+        var owed = _recovery.Owed;
+        if (owed.Length != 0 && _isHalfAway)
+        {
+            return false;
+        }
+        foreach (var part in owed.Chunk(_options.LargestBatch))
         {
             await AppendAsync(part, cancel);
         }
-        _recovery.Paid();
+        _recovery.Paid(owed.Length);
+        return true;
+    }
+
+    /// <summary>A process that starts with other settings than those in force may have found what others left
+    /// behind when they died. It is refused once somebody is seen to live there, or after so long that
+    /// whoever died was given up.</summary>
+    private async Task<(HeartbeatAnswer Answer, bool IsReplicated)> BeatAsync(
+        LogPosition from, int max, CancellationToken cancel)
+    {
+        for (var refusals = 1; ; refusals++)
+        {
+            try
+            {
+                var answer = await _heartbeats.BeatAsync(from, max, cancel);
+                _hasRead = true;
+                return answer;
+            }
+            catch (FleetSettingsException) when (
+                !_hasRead && !_watch.SeesOthers && refusals < MostRefusals)
+            {
+                await Task.Delay(_options.Freshness / 4, _clock, cancel);
+            }
+        }
     }
 
     private LogBatch Lost(HeartbeatAnswer answer, LogPosition after)

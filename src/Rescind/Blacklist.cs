@@ -246,7 +246,7 @@ public sealed class Blacklist
     /// <summary>Reads the log to its end once, so that the first check is answered from all that is
     /// known.</summary>
     /// <param name="cancel">Gives up.</param>
-    /// <exception cref="IOException">The log cannot be read.</exception>
+    /// <exception cref="IOException">The log cannot be read, or grants no lease for eight bounds.</exception>
     public async ValueTask LoadAsync(CancellationToken cancel = default)
     {
         await _feed.LoadAsync(cancel);

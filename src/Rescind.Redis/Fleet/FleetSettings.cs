@@ -22,6 +22,5 @@ internal sealed record FleetSettings(
 
     public FleetSettingsException Disagreement(string theirs) => new(
         $"The nodes on this log run with '{theirs}', this one with '{Text}'. Start it with the same "
-        + "values, or stop all other nodes first; a node that crashed is off the list a few freshness "
-        + "bounds later.");
+        + "values, or stop all other nodes first.");
 }

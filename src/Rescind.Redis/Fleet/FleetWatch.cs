@@ -22,9 +22,9 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private TimeSpan _watched;
     private int _servers = servers;
 
-    /// <summary>When a heartbeat counter was first seen, and for how long it has not moved since while this
-    /// process got answers.</summary>
-    private sealed record Seen(ProcessRecord Record, long Since, TimeSpan Silence);
+    /// <summary>When a heartbeat counter was first seen, for how long it has not moved since while this
+    /// process got answers, and whether it ever moved.</summary>
+    private sealed record Seen(ProcessRecord Record, long Since, TimeSpan Silence, bool HasMoved);
 
     /// <summary>What a heartbeat tells the script.</summary>
     public readonly record struct Report(
@@ -87,6 +87,18 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
                     .Select(one => new LogNode(one.Record.Name, one.Record.Confirmed,
                         clock.GetElapsedTime(one.Since), one.Record.Version))
                     .OrderBy(one => one.Name, StringComparer.Ordinal)];
+            }
+        }
+    }
+
+    /// <summary>Whether somebody else lives on this log.</summary>
+    public bool SeesOthers
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _seen.Any(one => one.Key != me && one.Value.HasMoved);
             }
         }
     }
@@ -213,7 +225,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             // given up by the counter that stands there now.
             _seen[key] = seen is not null && record.Beat <= seen.Record.Beat
                 ? seen with { Record = record, Silence = seen.Silence + passed }
-                : new Seen(record, now, TimeSpan.Zero);
+                : new Seen(record, now, TimeSpan.Zero, seen is not null);
             if (record.Epoch == _epoch)
             {
                 _confirmed[key] = Math.Max(record.Confirmed, _confirmed.GetValueOrDefault(key));

@@ -90,10 +90,15 @@ internal sealed class Heartbeats(
         var (_, isReplicated) = await link.RunAsync(
             RedisScripts.Heartbeat,
             arguments,
-            answer => (parsed = HeartbeatAnswer.Parse(answer, settings)).Servers,
+            answer => (parsed = HeartbeatAnswer.Parse(answer)).Servers,
             cancel);
-        Note(beat, parsed!, isReplicated);
-        return (parsed!, isReplicated);
+        if (parsed!.OtherSettings is { } others)
+        {
+            watch.Note(beat, parsed, isReplicated);
+            throw settings.Disagreement(others);
+        }
+        Note(beat, parsed, isReplicated);
+        return (parsed, isReplicated);
     }
 
     private (ulong Beat, RedisValue[] Arguments) Arguments(LogPosition applied, int max)

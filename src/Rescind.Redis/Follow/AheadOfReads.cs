@@ -99,22 +99,22 @@ internal sealed class AheadOfReads
     }
 
     /// <summary>The log was read over, and the core has given back what its index held and the log lacked.
-    /// What was announced since that reading began stays: the core may have been past it already, and the log
-    /// may have lost it since. The next read tells.</summary>
-    /// <returns>Own entries that no read has brought: an append that was answered a moment ago may not be in
-    /// the index yet.</returns>
+    /// What was announced or given back since that reading began stays: the log may have lost it since. The
+    /// next read tells.</summary>
+    /// <returns>Own entries of before that no read has brought: an append that was answered a moment ago may
+    /// not have been in the index yet when the core gave back.</returns>
     public LogEntry[] TakeUnreadOwn()
     {
         lock (_gate)
         {
-            LogEntry[] own = [.. _ahead.Values.SelectMany(one => one.Own)];
-            foreach (var (position, _) in _ahead.Where(one =>
-                one.Value.Own.Length != 0 || one.Value.Order <= _orderBeforeReadingOver).ToList())
+            var over = _ahead.Where(one => one.Value.Order <= _orderBeforeReadingOver
+                || (one.Value.Own.Length != 0 && one.Value.Epoch != _epoch)).ToList();
+            foreach (var (position, _) in over)
             {
                 _ahead.Remove(position);
             }
             _next.Clear();
-            return own;
+            return [.. over.SelectMany(one => one.Value.Own)];
         }
     }
 

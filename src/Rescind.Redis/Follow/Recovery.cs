@@ -73,7 +73,7 @@ internal sealed class Recovery
         {
             if (_isOpen && after == default)
             {
-                _readingIn = epoch;
+                _readingIn ??= epoch;
             }
             return _isOpen && _readingIn is not null && _readingIn != epoch;
         }
@@ -87,11 +87,12 @@ internal sealed class Recovery
         }
     }
 
-    public void Paid()
+    /// <summary>The first so many are appended again.</summary>
+    public void Paid(int count)
     {
         lock (_gate)
         {
-            _owed = [];
+            _owed = _owed[count..];
         }
     }
 }

@@ -10,7 +10,8 @@
 -- wait for its confirmation, 17 how many servers it remembers; then the silent (key and beat each), the
 -- remembered, the writers.
 -- Answer: "ok", epoch, state, found, at the tail, last id, horizon, seconds and microseconds of the server's
--- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings" and those in force.
+-- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings", those in force, epoch,
+-- servers, registry.
 --
 -- A record is: beat, epoch, number, random, tail, reported, details. Number, random, tail and reported hold
 -- for that epoch only. Tail says that a read of this process has reached the tail, so it may hold a lease.
@@ -37,18 +38,47 @@ do
   end
 end
 
+-- Compare and delete: whoever has beaten since is alive. Observations of another epoch say nothing.
+local function give_up_silent()
+  for at = 18, 16 + 2 * silent, 2 do
+    local key, its_beat = ARGV[at], ARGV[at + 1]
+    if known == epoch and key ~= me and records[key] and string.match(records[key], '^%d+') == its_beat then
+      redis.call('HDEL', fleet, 'p:' .. key)
+      records[key] = nil
+    end
+  end
+end
+
+local function remember_others()
+  for at = 18 + 2 * silent, 17 + 2 * silent + remembered do
+    local key = ARGV[at]
+    if state == 'open' and known ~= epoch and key ~= me and not records[key] then
+      records[key] = '0 - 0 0 0 0 -'
+      redis.call('HSET', fleet, 'p:' .. key, records[key])
+    end
+  end
+end
+
+-- Whether the settings in force are nobody else's: whoever agreed to them is registered in this epoch.
 local function is_alone()
-  for key in pairs(records) do
-    if key ~= me then
+  for key, record in pairs(records) do
+    if key ~= me and string.match(record, '^%d+ (%S+)') == epoch then
       return false
     end
   end
   return true
 end
 
+-- A process that is refused goes on watching, so that it gives up whoever died and left its settings behind. One
+-- that comes from another epoch may hold what a lost log lacks, so no recovery closes without it.
 if epoch and head[6] ~= settings then
+  give_up_silent()
   if not is_alone() then
-    return { 'settings', head[6] or '' }
+    remember_others()
+    if state == 'open' and (records[me] or (known ~= '-' and known ~= epoch)) then
+      redis.call('HSET', fleet, 'p:' .. me, beat .. ' - 0 0 0 0 ' .. details)
+    end
+    return { 'settings', head[6] or '', epoch, tonumber(head[8] or '1'), registry() }
   end
   redis.call('HSET', fleet, 'settings', settings)
 end
@@ -63,23 +93,24 @@ if not epoch or not is_same_history(run, head[3], last, head[4]) then
     'settings', settings)
 end
 
-local at = 18
-for _ = 1, silent do
-  local key, its_beat = ARGV[at], ARGV[at + 1]
-  at = at + 2
-  -- Compare and delete: whoever has beaten since is alive. Observations of another epoch say nothing.
-  if known == epoch and key ~= me and records[key] and string.match(records[key], '^%d+') == its_beat then
-    redis.call('HDEL', fleet, 'p:' .. key)
-    records[key] = nil
+give_up_silent()
+remember_others()
+
+-- Servers that follow this one, each once: what copies the data and goes, a backup or a move to elsewhere,
+-- says no port or is never online, and the connection of a server that died is not acknowledged any more. A
+-- service that lists none of them tells their number at least.
+local function replicas_of(replication)
+  if type(replication) ~= 'string' then
+    return 0
   end
-end
-for _ = 1, remembered do
-  local key = ARGV[at]
-  at = at + 1
-  if state == 'open' and known ~= epoch and key ~= me and not records[key] then
-    records[key] = '0 - 0 0 0 0 -'
-    redis.call('HSET', fleet, 'p:' .. key, records[key])
+  local count, counted, is_listed = 0, {}, false
+  for address, state, lag in string.gmatch(replication, 'slave%d+:(ip=[^,]+,port=%d+),state=([%a_]+)[^\r\n]-,lag=(%d+)') do
+    is_listed = true
+    if state == 'online' and not string.find(address, ',port=0$') and tonumber(lag) <= 10 and not counted[address] then
+      count, counted[address] = count + 1, true
+    end
   end
+  return is_listed and count or tonumber(string.match(replication, 'connected_slaves:(%d+)')) or 0
 end
 
 -- The first entry at or behind the position must be the very one: same number or inside the same pack, and
@@ -143,8 +174,7 @@ end
 -- Servers ever seen: a replica that is away must still be counted, or half of the servers would shrink with it.
 -- A header that was lost has lost their number too; whoever comes from another epoch brings it back.
 local servers = tonumber(head[8] or '1')
-local replicas = type(replication) == 'string' and tonumber(string.match(replication, 'connected_slaves:(%d+)')) or 0
-local seen = math.max(replicas + 1, known ~= epoch and tonumber(ARGV[17]) or 1)
+local seen = math.max(replicas_of(replication) + 1, known ~= epoch and tonumber(ARGV[17]) or 1)
 if seen > servers or not head[8] then
   servers = math.max(seen, servers)
   redis.call('HSET', fleet, 'servers', servers)
@@ -156,7 +186,8 @@ for key, record in pairs(records) do
   flat[#flat + 1] = record
 end
 if found and number ~= '0' then
-  for i = at, at + writers - 1 do
+  local first = 18 + 2 * silent + remembered
+  for i = first, first + writers - 1 do
     redis.pcall('PUBLISH', ARGV[13] .. ARGV[i], epoch .. ' ' .. me .. ' ' .. number)
   end
 end

@@ -5,6 +5,10 @@ namespace Rescind.Redis;
 /// <summary>What the heartbeat script answered.</summary>
 internal sealed record HeartbeatAnswer
 {
+    /// <summary>The settings that the fleet runs with, when this process was refused for its own; then only
+    /// epoch, servers and registry are told.</summary>
+    public string? OtherSettings { get; init; }
+
     public required string Epoch { get; init; }
 
     public required bool IsClosed { get; init; }
@@ -28,13 +32,12 @@ internal sealed record HeartbeatAnswer
 
     public required IReadOnlyDictionary<string, ProcessRecord> Processes { get; init; }
 
-    /// <exception cref="FleetSettingsException">The fleet runs with other settings.</exception>
     /// <exception cref="IOException">The answer is not one of this version's script.</exception>
-    public static HeartbeatAnswer Parse(RedisResult result, FleetSettings settings)
+    public static HeartbeatAnswer Parse(RedisResult result)
     {
         try
         {
-            return Read(Parts(result), settings);
+            return Read(Parts(result));
         }
         catch (Exception fault) when (fault is InvalidCastException or FormatException or OverflowException
             or ArgumentException)
@@ -43,11 +46,11 @@ internal sealed record HeartbeatAnswer
         }
     }
 
-    private static HeartbeatAnswer Read(RedisResult[] parts, FleetSettings settings)
+    private static HeartbeatAnswer Read(RedisResult[] parts)
     {
-        if (parts.Length == 2 && (string?)parts[0] == "settings")
+        if (parts.Length == 5 && (string?)parts[0] == "settings")
         {
-            throw settings.Disagreement((string?)parts[1] ?? "");
+            return Refused(parts);
         }
         if (parts.Length != 13)
         {
@@ -68,6 +71,16 @@ internal sealed record HeartbeatAnswer
             Processes = ProcessesOf(parts[12]),
         };
     }
+
+    private static HeartbeatAnswer Refused(RedisResult[] parts) => new()
+    {
+        OtherSettings = (string?)parts[1] ?? "",
+        Epoch = (string?)parts[2] ?? throw Unreadable(),
+        Servers = (int)parts[3],
+        Processes = ProcessesOf(parts[4]),
+        IsClosed = false, Found = false, AtTail = false, KnowsRun = true, Packs = [],
+        Last = default, Horizon = DateTimeOffset.UnixEpoch, Time = DateTimeOffset.UnixEpoch,
+    };
 
     /// <summary>The registry as scripts return it: key and record in turn.</summary>
     public static Dictionary<string, ProcessRecord> ProcessesOf(RedisResult flat)

@@ -12,11 +12,18 @@ namespace Rescind;
 internal sealed class FeedFollower(
     IRevocationLog log, RevocationIndex index, BlacklistOptions options, TimeProvider clock, ILogger logger)
 {
-    private const int ReadSize = 4096;
+    public const int ReadSize = 4096;
+
+    /// <summary>Four to a bound. A node that does not start at all is worse than one that knows only what its
+    /// disk has.</summary>
+    private const int MostPauses = 32;
 
     /// <summary>A rest that is cut short by shutdown is no error.</summary>
     private const ConfigureAwaitOptions RestQuietly =
         ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+
+    private readonly Reconciliation _reconciliation =
+        new(log, index, new LogClock(clock, log.IsShared), options, clock);
 
     private readonly Lock _gate = new();
     private Task? _step;
@@ -35,7 +42,7 @@ internal sealed class FeedFollower(
     public Lease? Lease => Volatile.Read(ref _lease);
 
     /// <summary>What is known of the log's clock.</summary>
-    public LogClock Time { get; } = new(clock, log.IsShared);
+    public LogClock Time => _reconciliation.Time;
 
     /// <summary>The last position applied; the default value while nothing was.</summary>
     public LogPosition Position
@@ -66,14 +73,19 @@ internal sealed class FeedFollower(
     public bool IsFresh => Lease?.Covers(clock) ?? false;
 
     /// <summary>Reads to the end of the log, once.</summary>
-    /// <exception cref="IOException">The log cannot be read.</exception>
+    /// <exception cref="IOException">The log cannot be read, or has been read and grants no lease for eight
+    /// bounds.</exception>
     public async ValueTask LoadAsync(CancellationToken cancel)
     {
-        while (Lease is null)
+        for (var pauses = 0; Lease is null;)
         {
             await StepAsync(cancel);
             if (Lease is null && _recovering)
             {
+                if (++pauses > MostPauses)
+                {
+                    throw new IOException("The log recovers, or half its servers do not confirm.");
+                }
                 await PauseAsync(options.Freshness / 4, cancel);
                 cancel.ThrowIfCancellationRequested();
             }
@@ -215,53 +227,17 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Reads all of
-    /// it, then gives back every live revocation and lift that this node holds and did not find. Only then
-    /// may a read give a lease. What has expired stays away: its lift may have been forgotten.</summary>
+    /// <summary>The log is not the one that was read: it was trimmed, rolled back or replaced. Only after a
+    /// reconciliation may a read give a lease.</summary>
     private async Task ReconcileAsync(CancellationToken cancel)
     {
         Volatile.Write(ref _lease, null);
         Log.ReconcileStarted(logger, Position);
-        var found = new HashSet<(RevocationId, bool)>();
-        var position = default(LogPosition);
-        for (var atTail = false; !atTail;)
-        {
-            var sent = Moment.Now(clock);
-            var batch = await log.ReadAsync(position, ReadSize, cancel);
-            if (!batch.Found)
-            {
-                throw new IOException("The log was replaced again while it was read over.");
-            }
-            foreach (ref readonly var entry in batch.Entries.Span)
-            {
-                found.Add((entry.Id, entry.IsLift));
-            }
-            index.Apply(batch.Entries.Span);
-            index.RaiseHorizon(batch.Horizon.ToUnixTimeSeconds());
-            (position, atTail) = (batch.Position, batch.AtTail);
-            Time.Note(sent, batch.Time);
-        }
-        var given = await GiveBackAsync(found, cancel);
+        var (position, found, given) = await _reconciliation.RunAsync(cancel);
         Position = position;
         _lost = false;
         log.Reconciled();
-        Log.Reconciled(logger, found.Count, given);
-    }
-
-    private async Task<int> GiveBackAsync(HashSet<(RevocationId, bool)> found, CancellationToken cancel)
-    {
-        var (given, dead) = (0, Time.DeadBefore);
-        for (var part = 0; part <= TokenTable.ShardCount; part++)
-        {
-            var lost = index.Entries(part)
-                .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift))).ToArray();
-            foreach (var batch in lost.Chunk(options.LargestBatch))
-            {
-                await log.AppendAsync(batch, cancel);
-            }
-            given += lost.Length;
-        }
-        return given;
+        Log.Reconciled(logger, found, given);
     }
 
     private void Apply(LogBatch batch)

@@ -157,7 +157,13 @@ internal sealed class JournaledLog : IRevocationLog
         if (batch.Found)
         {
             await _replica.AddAsync(batch);
-            StartReplay();
+            if (batch.IsConfirmed)
+            {
+                // What it brought is in the log, whoever appended it.
+                _owed.Remove(batch.Entries.Span);
+                ReportIfPaid();
+                StartReplay();
+            }
         }
         else
         {

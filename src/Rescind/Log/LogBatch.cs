@@ -17,6 +17,11 @@ public sealed record LogBatch
     /// from a loss: somebody may still hold entries that it has not got back. Default: true.</summary>
     public bool GrantsLease { get; init; } = true;
 
+    /// <summary>Whether the log is as sure of what it answered as of an append that it answers. Not while
+    /// half the servers of a replicated log are away: what is appended then is not confirmed either. Default:
+    /// true.</summary>
+    public bool IsConfirmed { get; init; } = true;
+
     /// <summary>Whether the asked position is still part of this log. When it is not, the log was trimmed,
     /// rolled back or replaced: the reader starts over and gives back what the log has lost.</summary>
     public bool Found { get; init; } = true;

@@ -10,6 +10,8 @@ internal sealed class Node(
 {
     private Turn? _turn;
     private bool _isChecking;
+    private bool _wasSuspended;
+    private bool _stood;
     private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
 
     public int Number => number;
@@ -35,8 +37,9 @@ internal sealed class Node(
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
     public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
 
-    /// <summary>Whether its clocks ever stood, both of them.</summary>
-    public bool WasSuspended { get; private set; }
+    /// <summary>Whether time ever passed that none of its clocks shows: both stood, or the one that went on was set
+    /// back.</summary>
+    public bool HidTime => _stood || (_wasSuspended && Clock.WasSetBack);
 
     public override string ToString() => $"node-{number}";
 
@@ -92,7 +95,8 @@ internal sealed class Node(
     /// too.</summary>
     public void Suspend(TimeSpan time, bool allClocks)
     {
-        WasSuspended |= allClocks;
+        _wasSuspended = true;
+        _stood |= allClocks;
         Remember();
         Freeze();
         Clock.Stand(monotonic: true, wall: allClocks);

@@ -166,7 +166,7 @@ internal sealed class Checkers(
             || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
         && token.Facts.AuthenticatedAt > decision.Made!.IssuedBefore
         && (token.Facts.AuthenticatedAt > World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + TimeSpan.FromSeconds(1)
-            || (decision.IsBlind && decision.By.WasSuspended));
+            || (decision.IsBlind && decision.By.HidTime));
 
     /// <summary>Lifted, and this node must know: it is fresh, and the lift was confirmed everywhere.</summary>
     private bool IsUndone(Decision decision, Node node, long began, bool isFresh) =>

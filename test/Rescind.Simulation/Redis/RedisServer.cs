@@ -49,7 +49,10 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
                 case "INFO":
                     return arguments[0] == "server"
                         ? $"run_id:{Run}\r\n"
-                        : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\nmaster_replid:{Replication}\r\n";
+                        : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\n"
+                            + string.Concat(Replicas.Select((one, number) =>
+                                $"slave{number}:ip=10.0.0.1,port={6380 + number},state=online,offset={one.Offset},lag=0\r\n"))
+                            + $"master_replid:{Replication}\r\n";
                 case "TIME":
                     var time = World.Beginning + TimeSpan.FromTicks(world.Now) + _clockError;
                     return new object?[]

@@ -37,16 +37,21 @@ internal sealed class NodeClock(World world, double rate) : TimeProvider
         return World.Beginning + TimeSpan.FromTicks(Wall);
     }
 
+    /// <summary>Whether the wall clock was ever set back.</summary>
+    public bool WasSetBack { get; private set; }
+
     /// <summary>Sets the wall clock.</summary>
     public void Step(TimeSpan by)
     {
         Settle();
+        WasSetBack |= by < TimeSpan.Zero;
         _wall += by.Ticks;
     }
 
     public void SetRight()
     {
         Settle();
+        WasSetBack |= _wall > world.Now;
         _wall = world.Now;
     }
 

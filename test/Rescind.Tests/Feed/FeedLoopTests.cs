@@ -28,6 +28,18 @@ public sealed class FeedLoopTests
         Assert.True(world.Blacklist.GetStatus().Fresh);
     }
 
+    /// <summary>Half its servers are gone, or it recovers and is full: a node must start all the same.</summary>
+    [Fact]
+    public async Task A_load_ends_when_the_log_answers_and_grants_no_lease()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { GrantsLease = false };
+        var load = world.Blacklist.LoadAsync(TestContext.Current.CancellationToken).AsTask();
+        await world.Clock.UntilAsync(() => load.IsCompleted, Beat);
+        await Assert.ThrowsAsync<IOException>(() => load);
+        Assert.InRange(world.Log.Reads, 33, 34);
+    }
+
     [Theory]
     [InlineData(false, false, false)]
     [InlineData(true, false, true)]

@@ -51,6 +51,7 @@ public sealed class GiveBackTests : IDisposable
             Assert.NotEqual(default, await first.Log.AppendAsync(new[] { Entry() }, CancellationToken.None));
         }
         shared.AppendGate = silence.Task;
+        shared.RollBack();
         await using var second = SqliteStore.KeepLocally(_folder.PathOf("a.db"), shared, KeptNode.Options());
         await ReadAsync(second.Log);
         Assert.True(shared.IsOwed);
@@ -59,6 +60,25 @@ public sealed class GiveBackTests : IDisposable
         silence.SetResult();
         await Eventually.TrueAsync(() => !shared.IsOwed, "it is replayed");
         Assert.Equal(0, second.Log.Status.JournalPending);
+    }
+
+    /// <summary>An append whose answer was lost is in the log all the same.</summary>
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public async Task What_a_confirmed_read_brings_is_owed_no_more(bool isConfirmed, int owed)
+    {
+        var log = new UnreliableLog(new MemoryLog(TimeProvider.System), shared: true);
+        await using var store = SqliteStore.KeepLocally(_folder.PathOf("a.db"), log, KeptNode.Options());
+        await ReadAsync(store.Log);
+        log.Fault = new IOException("away");
+        await store.Log.AppendAsync(new[] { Entry() }, CancellationToken.None);
+        Assert.Equal(1, store.Log.Status.JournalPending);
+        log.Fault = null;
+        await log.AppendAsync(new[] { Entry() }, CancellationToken.None);
+        log.Twist = batch => batch with { IsConfirmed = isConfirmed };
+        await ReadAsync(store.Log);
+        Assert.Equal(owed, store.Log.Status.JournalPending);
     }
 
     [Fact]
@@ -97,6 +117,9 @@ public sealed class GiveBackTests : IDisposable
         public int Reconciliations { get; private set; }
 
         public bool IsOwed { get; private set; }
+
+        /// <summary>To its beginning, which is found.</summary>
+        public void RollBack() => _inner = new MemoryLog(TimeProvider.System);
 
         public async ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
         {

@@ -75,6 +75,32 @@ public sealed class AheadOfReadsTests
         Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
     }
 
+    /// <summary>What was given back is in the log; only what was appended before must be given once more.</summary>
+    [Theory]
+    [InlineData("one", true, 1)]
+    [InlineData("one", false, 0)]
+    [InlineData("zero", true, 1)]
+    [InlineData("zero", false, 1)]
+    public void Own_entries_are_given_once(string epoch, bool isBefore, int given)
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(2, 8));
+        LogEntry[] own = [new LogEntry { Id = default, ExpiresAt = DateTimeOffset.MaxValue }];
+        if (isBefore)
+        {
+            ahead.Appended(epoch, new LogPosition(9, 8), own);
+        }
+        ahead.IsIncomplete(ahead.StartAfter(default), Answer("one", at), at, isAtTail: true);
+        if (!isBefore)
+        {
+            ahead.Appended(epoch, new LogPosition(9, 8), own);
+        }
+
+        Assert.Equal(given, ahead.TakeUnreadOwn().Length);
+
+        // What stays is asked for by the next read.
+        Assert.Equal(given == 0, ahead.IsIncomplete(ahead.StartAfter(at), Answer("one"), at, isAtTail: true));
+    }
+
     private static HeartbeatAnswer Answer(string epoch, params LogPosition[] packs) => new()
     {
         Epoch = epoch, IsClosed = true, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,

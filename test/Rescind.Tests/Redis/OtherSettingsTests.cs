@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using Rescind.Redis;
+
+namespace Rescind.Tests.Redis;
+
+/// <summary>Processes whose settings are not those in force: refused beside the living, not by what the dead left, and
+/// never passed over by a recovery.</summary>
+public sealed class OtherSettingsTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromMilliseconds(500);
+
+    public static TheoryData<string> Fields => ["lifetime", "skew", "issuers", "iat"];
+
+    [Theory]
+    [MemberData(nameof(Fields))]
+    public async Task A_node_that_differs_in_what_revocations_rest_on_is_refused_at_once(string field)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url, Options());
+        await node.UntilFreshAsync();
+        var options = Options(field);
+        await using var store = RedisStore.Open(server.Url, options);
+        var begun = Stopwatch.GetTimestamp();
+        await Assert.ThrowsAsync<FleetSettingsException>(
+            async () => await store.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken));
+        Assert.True(Stopwatch.GetElapsedTime(begun) < Bound * 5, "It waited for the living to die.");
+        Assert.True(node.IsFresh);
+    }
+
+    /// <summary>A power cut, and somebody changes the configuration before the start.</summary>
+    [Fact]
+    public async Task What_crashed_nodes_left_keeps_nobody_out_who_starts_with_other_settings()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var one = RedisNode.Start(server.Url, Options());
+        await using var two = RedisNode.Start(server.Url, Options());
+        await one.UntilCountsAsync(2);
+        await one.RevokeAsync("t");
+        await one.SilenceAsync();
+        await two.SilenceAsync();
+        await using var next = new Loaded(server.Url, Options("skew"));
+        await next.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Revoked, next.Blacklist.Check(RedisNode.Token("t")));
+        Assert.Equal(Verdict.Accepted, await next.Blacklist.CheckAsync(RedisNode.Token("u")));
+    }
+
+    /// <summary>Redis came back empty, and the first to come was started with other settings: it must not be fresh without
+    /// what the others hold.</summary>
+    [Fact]
+    public async Task A_log_that_was_begun_anew_with_other_settings_is_not_closed_without_those_who_hold_what_it_lacks()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var link = new TcpProxy(server.Port);
+        await using var holder = RedisNode.Start(link.Address, Options());
+        await holder.UntilCountsAsync(1);
+        Assert.Equal(ReceiptState.Everywhere, (await holder.RevokeAsync("t")).State);
+        link.Cut();
+        await server.CommandAsync("FLUSHALL");
+
+        await using (var newcomer = RedisNode.Start(server.Url, Options("skew")))
+        {
+            await Eventually.TrueAsync(
+                async () => (bool)await server.CommandAsync("HEXISTS", "{rescind}:fleet", "epoch"), "it has begun a log");
+            link.Restore();
+            for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(5);)
+            {
+                Assert.NotEqual(Verdict.Accepted, newcomer.Check("t"));
+                await Task.Delay(20);
+            }
+        }
+        await holder.UntilFreshAsync();
+        Assert.Equal(Verdict.Revoked, holder.Check("t"));
+    }
+
+    private static BlacklistOptions Options(string changed = "") => new()
+    {
+        Freshness = Bound,
+        LongestTokenLifetime = TimeSpan.FromDays(changed == "lifetime" ? 8 : 7),
+        ClockSkew = TimeSpan.FromMinutes(changed == "skew" ? 4 : 5),
+        IssuerClockDifference = TimeSpan.FromSeconds(changed == "issuers" ? 1 : 2),
+        TokensCarryIssuedAt = changed == "iat",
+    };
+
+    /// <summary>A node that has not begun to follow.</summary>
+    private sealed class Loaded(string address, BlacklistOptions options) : IAsyncDisposable
+    {
+        private readonly RedisStore _store = RedisStore.Open(address, options);
+
+        public Blacklist Blacklist => field ??= new Blacklist(options, _store.Log);
+
+        public ValueTask DisposeAsync() => _store.DisposeAsync();
+    }
+}
