@@ -16,7 +16,7 @@ builder.Services.AddAuthentication().AddJwtBearer(bearer =>
     bearer.TokenValidationParameters = new TokenValidationParameters
     {
         ValidIssuer = "https://issuer.example", ValidAudience = "sample",
-        IssuerSigningKey = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret)),
+        IssuerSigningKey = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret)) { KeyId = "sample" },
     };
 });
 builder.Services.AddAuthorizationBuilder()

@@ -20,6 +20,11 @@ internal static partial class Log
         + "(said once)")]
     public static partial void NotRemembered(ILogger logger, string scheme, string reason);
 
+    [LoggerMessage(2003, LogLevel.Warning,
+        "Bearer scheme {Scheme} has a signing key without KeyId: what revokes that key compares the kid that "
+        + "stands in a token, which whoever stole the key chooses. Set SecurityKey.KeyId")]
+    public static partial void KeyWithoutId(ILogger logger, string scheme);
+
     [LoggerMessage(2100, LogLevel.Information,
         "Token blacklist service initialized successfully, {Schemes} guarded bearer scheme(s)")]
     public static partial void Started(ILogger logger, int schemes);

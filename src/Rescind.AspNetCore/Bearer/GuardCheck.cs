@@ -20,6 +20,16 @@ internal sealed class GuardCheck(
     public async Task<IReadOnlyList<string>> SchemesAsync() =>
         [.. (await BearerSchemesAsync()).Select(scheme => scheme.Name)];
 
+    /// <summary>Names of those with a key of the application's own that has no id: its revocation can be
+    /// passed by.</summary>
+    public async Task<IReadOnlyList<string>> SchemesWithoutKeyIdAsync() =>
+    [
+        .. (await SchemesAsync()).Where(scheme =>
+            monitor.Get(scheme).TokenValidationParameters is { } rules
+            && (rules.IssuerSigningKeys ?? []).Append(rules.IssuerSigningKey)
+                .Any(key => key is not null && string.IsNullOrEmpty(key.KeyId))),
+    ];
+
     /// <exception cref="InvalidOperationException">A scheme is not guarded, or there is none.</exception>
     /// <exception cref="OptionsValidationException">As <see cref="GuardSetup"/> says.</exception>
     public async Task RunAsync()

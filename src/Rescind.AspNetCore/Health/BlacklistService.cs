@@ -15,6 +15,10 @@ internal sealed class BlacklistService(
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         await guard.RunAsync();
+        foreach (var scheme in await guard.SchemesWithoutKeyIdAsync())
+        {
+            Log.KeyWithoutId(logger, scheme);
+        }
         await policies.CheckAsync();
         await LoadAsync(cancellationToken);
         Log.Started(logger, (await guard.SchemesAsync()).Count);

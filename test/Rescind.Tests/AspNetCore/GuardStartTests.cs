@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 
@@ -108,6 +109,24 @@ public sealed class GuardStartTests
             services.AddTokenBlacklist(options => options.Freshness = TimeSpan.Zero);
         });
         Assert.Contains("Freshness", message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whoever stole such a key writes any <c>kid</c>, so a revocation of it can be passed by.</summary>
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData("", 1)]
+    [InlineData("k1", 0)]
+    public async Task A_key_without_an_id_is_told_at_the_start(string? id, int lines)
+    {
+        var told = new LogLines();
+        await using var app = await TestApp.StartAsync(services =>
+        {
+            Plain(services);
+            services.AddLogging(logging => logging.AddProvider(told));
+            services.PostConfigure<JwtBearerOptions>("Bearer", options =>
+                options.TokenValidationParameters.IssuerSigningKeys = [new SymmetricSecurityKey(new byte[32]) { KeyId = id }]);
+        });
+        Assert.Equal(lines, told.Of(2003).Count);
     }
 
     private void Plain(IServiceCollection services)
