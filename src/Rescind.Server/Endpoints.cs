@@ -48,7 +48,8 @@ internal static class Endpoints
         }
         auth.MapPost("/change-password",
             (ChangePassword call, JsonBody<ChangePasswordBody> body, HttpContext context) =>
-                call.AnswerAsync(body.Value, context)).RequireAuthorization().Produces<TokenAnswer>();
+                call.AnswerAsync(body.Value, context)).RequireAuthorization()
+            .Limit(Limit.ChangePassword).Produces<TokenAnswer>();
         auth.MapPost("/forgot-password", (PasswordResets call, JsonBody<ForgotPasswordBody> body) =>
             call.Forgot(body.Value)).WithMetadata(StrayCaller.Mark).Limit(Limit.ForgotPassword)
             .Produces<PlainAnswer>();
@@ -67,7 +68,8 @@ internal static class Endpoints
             call.AnswerAsync(Caller.Of(context).Subject, context))
             .RequireAuthorization().Produces<ListSessionsAnswer>();
         auth.MapDelete("/sessions/{session_id}", (string session_id, EndSession call, HttpContext context) =>
-            call.AnswerAsync(session_id, context)).RequireAuthorization().Produces<EndSessionAnswer>();
+            call.AnswerAsync(session_id, context)).RequireAuthorization().Limit(Limit.Logout)
+            .Produces<EndSessionAnswer>();
         auth.MapGet("/token/validate", (ValidateToken call, HttpContext context) => call.Answer(context))
             .RequireAuthorization().Produces<ValidateTokenAnswer>();
     }

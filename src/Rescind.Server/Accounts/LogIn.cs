@@ -22,7 +22,8 @@ internal sealed class LogIn(
         }
         var key = Credentials.Normalize(email[..Math.Min(email.Length, Credentials.LongestEmail)]);
         var (address, cancel) = (context.Connection.RemoteIpAddress, context.RequestAborted);
-        if (await gate.RefusalAsync(key, address) is { } refusal)
+        if ((await gate.RefusalAsync(key, address) ?? await gate.TooManyAsync(address, isIn: false))
+            is { } refusal)
         {
             return refusal;
         }
@@ -52,6 +53,11 @@ internal sealed class LogIn(
         if (verdict != PasswordVerdict.Busy && await gate.RefusalAsync(key, address) is { } refusal)
         {
             return refusal;
+        }
+        if (verdict is PasswordVerdict.Right or PasswordVerdict.RightButOld
+            && await gate.TooManyAsync(address, isIn: true) is { } tooMany)
+        {
+            return tooMany;
         }
         switch (verdict)
         {

@@ -1,7 +1,7 @@
-// Who may try a password. Three bounds: five failures for one e-mail from one address lock it there for a
+// Who may try a password. Four bounds: five failures for one e-mail from one address lock it there for a
 // quarter of an hour; an e-mail that is guessed at from everywhere only gets slower, so strangers cannot lock
-// an owner out; an address has so many failures a minute in all. All nodes count together where they share a
-// Redis, and each for itself as well, which is what counts while Redis is away.
+// an owner out; an address has so many failures, and so many log-ins, a minute in all. All nodes count
+// together where they share a Redis, and each for itself as well, which is what counts while Redis is away.
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
@@ -30,6 +30,12 @@ internal sealed class LoginGate(
             ? Refusals.TooManyFailures(locked)
             : await limits.TakeAsync(Limit.FailedLogins, CallerAddress.Of(address), permits: 0);
     }
+
+    /// <summary>Why this address may not log in now, whoever it is; null: it may.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="isIn">Whether the password was right: then this counts as a log-in.</param>
+    public ValueTask<Refusal?> TooManyAsync(IPAddress? address, bool isIn) =>
+        limits.TakeAsync(Limit.Logins, CallerAddress.Of(address), permits: isIn ? 1 : 0);
 
     /// <summary>How much slower this e-mail has become.</summary>
     public TimeSpan DelayFor(string email) => failures.DelayFor(email);

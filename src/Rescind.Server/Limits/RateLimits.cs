@@ -17,6 +17,7 @@ internal sealed record Limit(string Name, int Permits)
     public static readonly Limit Administer = new("administer", 20);
     public static readonly Limit Read = new("read", 120);
     public static readonly Limit Register = new("register", 5);
+    public static readonly Limit ChangePassword = new("change_password", 20);
     public static readonly Limit ForgotPassword = new("forgot_password", 5);
     public static readonly Limit ResetPassword = new("reset_password", 5);
 
@@ -25,6 +26,10 @@ internal sealed record Limit(string Name, int Permits)
 
     /// <summary>For one address.</summary>
     public static readonly Limit FailedLogins = new("failed_logins", 100);
+
+    /// <summary>For one address: each opens a session, which costs rows and, past the hundredth of an
+    /// account, revocations.</summary>
+    public static readonly Limit Logins = new("logins", 120);
 }
 
 internal sealed class RateLimits(

@@ -2,7 +2,6 @@ using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
 using Rescind.Server.Database;
-using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Sessions;
@@ -20,7 +19,7 @@ internal sealed record ListSessionsAnswer : Answer
 /// <summary><c>GET /api/auth/sessions</c>, and the same of a user for administrators: the devices that are
 /// logged in, the latest used first. The blacklist has the last word on which those are.</summary>
 internal sealed class ListSessions(
-    AccountStore store, Blacklist blacklist, ServerSettings settings, TimeProvider clock)
+    AccountStore store, Blacklist blacklist, SessionBook sessions, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(string account, HttpContext context)
     {
@@ -43,13 +42,6 @@ internal sealed class ListSessions(
                 .Where(row => row.AccountId == account && row.EndedAt == null && row.ExpiresAt > now)
                 .OrderByDescending(row => row.LastUsedAt).ToListAsync(cancel),
             cancel);
-        return [.. rows.Where(row => blacklist.Check(FactsOf(row)) != Verdict.Revoked)];
+        return [.. rows.Where(row => blacklist.Check(sessions.FactsOf(row)) != Verdict.Revoked)];
     }
-
-    private TokenFacts FactsOf(Session session) => new()
-    {
-        Issuer = settings.Issuer, TokenId = session.RefreshId, Subject = session.AccountId,
-        Session = session.Id, IssuedAt = new DateTimeOffset(session.AuthenticatedAt, TimeSpan.Zero),
-        ExpiresAt = new DateTimeOffset(session.ExpiresAt, TimeSpan.Zero),
-    };
 }

@@ -85,6 +85,14 @@ internal sealed class SessionBook(
             .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now));
     }
 
+    /// <summary>What the refresh token of a session says.</summary>
+    public TokenFacts FactsOf(Session session) => new()
+    {
+        Issuer = settings.Issuer, TokenId = session.RefreshId, Subject = session.AccountId,
+        Session = session.Id, IssuedAt = new DateTimeOffset(session.AuthenticatedAt, TimeSpan.Zero),
+        ExpiresAt = new DateTimeOffset(session.ExpiresAt, TimeSpan.Zero),
+    };
+
     /// <summary>Until when tokens of an account are hit: the blacklist lets it have new ones from a second
     /// later.</summary>
     public DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts

@@ -44,6 +44,41 @@ public abstract class SessionTests(ServerUnderTest server)
     }
 
     [Fact]
+    public async Task A_session_that_has_ended_is_ended_once_more_without_another_rule()
+    {
+        var (owner, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var (one, two) = (await server.LogInAsync(owner.Email), await server.LogInAsync(owner.Email));
+        var first = await EndAsync(owner, one.Session);
+        (await server.PostAsync("/api/auth/logout-all", null, two.Access)).IsSuccess();
+        owner = await server.LogInAsync(owner.Email);
+        var before = server.LiveRevocations();
+
+        foreach (var session in new[] { one.Session, one.Session, two.Session })
+        {
+            var again = await EndAsync(owner, session);
+            Assert.Equal(session, again.Json.GetProperty("session_id").GetString());
+            Assert.Equal("everywhere", again.Json.GetProperty("receipt").GetProperty("state").GetString());
+        }
+        Assert.Equal(before, server.LiveRevocations());
+        Assert.Equal(IdOf(first), IdOf(await EndAsync(owner, one.Session)));
+
+        (await server.SendAsync(
+            HttpMethod.Delete, "/api/auth/admin/revocations/" + IdOf(first), new { reason = "restored" }, admin.Access))
+            .IsSuccess();
+        Assert.NotEqual(IdOf(first), IdOf(await EndAsync(owner, one.Session)));
+
+        static string? IdOf(Reply reply) => reply.Json.GetProperty("receipt").GetProperty("id").GetString();
+    }
+
+    private async Task<Reply> EndAsync(Tokens owner, string session)
+    {
+        var ended = await server.SendAsync(
+            HttpMethod.Delete, $"/api/auth/sessions/{session}", null, owner.Access);
+        ended.IsSuccess();
+        return ended;
+    }
+
+    [Fact]
     public async Task The_oldest_session_ends_when_a_user_has_too_many()
     {
         var first = await server.RegisterAsync();

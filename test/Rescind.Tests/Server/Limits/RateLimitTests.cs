@@ -25,6 +25,44 @@ public sealed class RateLimitTests
     }
 
     [Fact]
+    public async Task Ending_sessions_and_changing_passwords_have_limits_for_each_user()
+    {
+        await using var server = await ServerUnderTest.StartAsync(On);
+        var (one, two) = (await server.RegisterAsync(), await server.RegisterAsync());
+
+        Assert.Equal(10, await GrantedAsync(12, () => EndAsync(one)));
+        Assert.Equal(20, await GrantedAsync(22, () => ChangeAsync(one)));
+        Assert.Equal((404, 400), ((await EndAsync(two)).Status, (await ChangeAsync(two)).Status));
+
+        Task<Reply> EndAsync(Tokens user) =>
+            server.SendAsync(HttpMethod.Delete, "/api/auth/sessions/none", null, user.Access);
+
+        Task<Reply> ChangeAsync(Tokens user) => server.PostAsync("/api/auth/change-password", new { }, user.Access);
+    }
+
+    [Fact]
+    public async Task An_address_may_log_in_a_hundred_and_twenty_times_a_minute()
+    {
+        await using var server = await ServerUnderTest.StartAsync(On, ("FORWARDED_PROXIES", "127.0.0.1"));
+        var user = new { email = ServerUnderTest.AdminEmail, password = ServerUnderTest.Password };
+
+        Assert.Equal(120, await GrantedAsync(122, () => FromAsync("198.51.100.1", user)));
+        Assert.Equal(120, await GrantedAsync(122, number => FromAsync($"2001:db8:1:2::{number}", user)));
+
+        // Over it no password is looked at.
+        (await FromAsync("198.51.100.1", user with { password = "a guess" })).IsRefusal(429, "rate_limited");
+        (await FromAsync("198.51.100.2", user)).IsSuccess();
+
+        Task<Reply> FromAsync(string address, object body)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login");
+            request.Headers.Add("X-Forwarded-For", address);
+            request.Content = System.Net.Http.Json.JsonContent.Create(body);
+            return SendAsync(server, request);
+        }
+    }
+
+    [Fact]
     public async Task A_session_has_thirty_refreshes_a_minute()
     {
         await using var server = await ServerUnderTest.StartAsync(On);
