@@ -17,6 +17,17 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
         "id, kind, issuer, value, issued_before, expires_at, reason, actor, note, made_at, lifted_at, "
         + "lifted_by, lift_reason";
 
+    /// <summary>A lift stays, and what stands in for a record gives way, whichever came first; see
+    /// <see cref="IRevocationRecords.AddAsync"/>.</summary>
+    private static readonly string Merge = string.Join(", ",
+    [
+        .. new[] { "issuer", "value", "issued_before", "expires_at", "reason", "actor", "note", "made_at" }
+            .Select(name => $"{name} = CASE WHEN excluded.reason = 'not_recorded' AND excluded.actor = '' "
+                + $"THEN records.{name} ELSE excluded.{name} END"),
+        .. new[] { "lifted_at", "lifted_by", "lift_reason" }.Select(name => $"{name} = CASE WHEN "
+            + $"records.lifted_at IS NULL THEN excluded.{name} ELSE records.{name} END"),
+    ]);
+
     private readonly Lock _reading = new();
 
     public async ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel) =>
@@ -84,10 +95,7 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
         using var command = connection.CreateCommand();
         command.CommandText = $"INSERT INTO records ({Columns}) VALUES (@id, @kind, @issuer, @value, "
             + "@issued_before, @expires_at, @reason, @actor, @note, @made_at, @lifted_at, @lifted_by, "
-            + "@lift_reason) "
-            + "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, "
-            + "note = excluded.note, lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by, "
-            + "lift_reason = excluded.lift_reason";
+            + "@lift_reason) ON CONFLICT (id) DO UPDATE SET " + Merge;
         foreach (var record in records)
         {
             command.Parameters.Clear();

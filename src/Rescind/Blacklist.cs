@@ -171,16 +171,15 @@ public sealed class Blacklist
         cancel.ThrowIfCancellationRequested();
         _revoking.CheckLift(ids, reason, actor);
         var started = _clock.GetTimestamp();
-        var lifts = ids.Select(_index.EntryOf).OfType<LogEntry>().Select(live => live.Lift).ToArray();
-        if (lifts.Length == 0)
+        var lifted = ids.Select(_index.EntryOf).OfType<LogEntry>().ToArray();
+        if (lifted.Length == 0)
         {
             return null;
         }
-        var position = await AppendAsync(lifts);
-        await _records.WriteLiftsAsync(
-            [.. lifts.Select(lift => lift.Id)], reason, actor, _clock.GetUtcNow());
-        _metrics.Lifted(lifts.Length);
-        return await _receipts.WaitAsync(lifts[0].Id, position, started);
+        var position = await AppendAsync([.. lifted.Select(live => live.Lift)]);
+        await _records.WriteLiftsAsync(lifted, reason, actor, _clock.GetUtcNow());
+        _metrics.Lifted(lifted.Length);
+        return await _receipts.WaitAsync(lifted[0].Id, position, started);
     }
 
     /// <summary>Says why a token is or is not accepted: every rule that matches, who made it, when and

@@ -85,13 +85,15 @@ internal sealed class AuditNotes
         var isLift = one.LiftedAt is not null;
         return new AuditEvent(isLift ? AuditEvents.RevocationLifted : AuditEvents.OfRevoking(one.Kind))
         {
-            UserId = one.Kind == RuleKind.Subject ? one.Value : null,
-            Jti = one.Kind == RuleKind.Token ? one.Value : null,
+            UserId = one.Kind == RuleKind.Subject && one.Value.Length != 0 ? one.Value : null,
+            Jti = one.Kind == RuleKind.Token && one.Value.Length != 0 ? one.Value : null,
             Record = RevocationRow.Of(one),
             Reason = isLift ? one.LiftReason : one.Reason,
             Actor = isLift ? one.LiftedBy : one.Actor,
             Note = one.Kind switch
             {
+                // The record of what is lifted was not here: its id finds the event that made it.
+                _ when one.Value.Length == 0 => one.Id.ToString(),
                 RuleKind.Token or RuleKind.Subject => one.Note,
                 RuleKind.Session => $"{AuditEvent.Short(one.Value)} {one.Note}".Trim(),
                 _ => $"{one.Value} {one.Note}".Trim(),

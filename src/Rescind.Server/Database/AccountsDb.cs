@@ -63,6 +63,7 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
         modelBuilder.Entity<RevocationRow>(row =>
         {
             row.ToTable("revocations");
+            row.Ignore(r => r.StandsIn);
             row.Property(r => r.Kind).HasConversion<string>();
             row.HasIndex(r => new { r.MadeAt, r.Id });
             row.HasIndex(r => r.Value);

@@ -95,6 +95,11 @@ internal sealed class KeyMirror(
     private async Task<IReadOnlyList<(string Id, DateTimeOffset ExpiresAt)>> TokensOfAsync(
         Revocation rule, CancellationToken cancel)
     {
+        if (rule.Value.Length == 0)
+        {
+            // It was lifted on a node that has no record of it; what it named is not known here.
+            return [];
+        }
         if (rule.Kind == RuleKind.Token)
         {
             var end = rule.ExpiresAt ?? rule.MadeAt + settings.LongestLifetime;

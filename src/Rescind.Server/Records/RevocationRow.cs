@@ -29,6 +29,9 @@ internal sealed class RevocationRow
 
     public string? LiftReason { get; set; }
 
+    /// <summary>Whether a node wrote it that lifted what it had no record of.</summary>
+    public bool StandsIn => Reason == "not_recorded" && Actor.Length == 0;
+
     public static RevocationRow Of(Revocation one) => new()
     {
         Id = one.Id.ToString(), Kind = one.Kind, Issuer = one.Issuer, Value = one.Value, Reason = one.Reason,

@@ -21,14 +21,19 @@ internal sealed class SharedRecords(
         IReadOnlyList<RevocationId> ids, CancellationToken cancel)
     {
         var found = await own.FindAsync(ids, cancel);
-        var missing = ids.Except(found.Select(one => one.Id)).Select(id => id.ToString()).ToList();
+
+        // What stands in for a record here may have it there.
+        var whole = found.Where(one => !RevocationRow.Of(one).StandsIn).Select(one => one.Id);
+        var missing = ids.Except(whole).Select(id => id.ToString()).ToList();
         if (missing.Count == 0)
         {
             return found;
         }
         var rows = await TryAsync(
             db => db.Revocations.Where(row => missing.Contains(row.Id)).ToListAsync(cancel), cancel);
-        return rows is null ? found : [.. found, .. rows.Select(row => row.ToRevocation())];
+        return rows is null
+            ? found
+            : [.. rows.Select(row => row.ToRevocation()).Concat(found).DistinctBy(one => one.Id)];
     }
 
     public async ValueTask<RevocationPage> ListAsync(RevocationQuery query, CancellationToken cancel)
@@ -53,8 +58,8 @@ internal sealed class SharedRecords(
             rows.Count > query.Limit ? new Place(page[^1].MadeAt, page[^1].Id).ToString() : null);
     }
 
-    /// <summary>Puts records into the database. A lift that is there already stays, whichever node's news
-    /// come first.</summary>
+    /// <summary>Puts records into the database. A lift that is there already stays, and what stands in for a
+    /// record gives way to it, whichever node's news come first.</summary>
     public static async Task PutAsync(AccountsDb db, IReadOnlyList<RevocationRow> rows)
     {
         foreach (var row in rows)
@@ -64,12 +69,22 @@ internal sealed class SharedRecords(
             {
                 db.Revocations.Add(row);
             }
-            else if (known.LiftedAt is null)
+            else
             {
-                (known.LiftedAt, known.LiftedBy, known.LiftReason) =
-                    (row.LiftedAt, row.LiftedBy, row.LiftReason);
+                Merge(db, known, row);
             }
         }
+    }
+
+    private static void Merge(AccountsDb db, RevocationRow known, RevocationRow row)
+    {
+        var lift = known.LiftedAt is null ? row : known;
+        var (at, by, reason) = (lift.LiftedAt, lift.LiftedBy, lift.LiftReason);
+        if (known.StandsIn)
+        {
+            db.Entry(known).CurrentValues.SetValues(row);
+        }
+        (known.LiftedAt, known.LiftedBy, known.LiftReason) = (at, by, reason);
     }
 
     private static IQueryable<RevocationRow> Asked(AccountsDb db, RevocationQuery query, Place? after)

@@ -66,7 +66,7 @@ internal sealed class RecentRecords : IRevocationRecords
     {
         if (_byId.TryGetValue(record.Id, out var known))
         {
-            _byId[record.Id] = (known.Number, record);
+            _byId[record.Id] = (known.Number, RecordKeeper.Merge(known.Record, record));
             return;
         }
         if (_order.Count == Capacity)

@@ -67,6 +67,30 @@ public sealed class RecentRecordsTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_lift_stays_and_what_was_not_recorded_gives_way(bool liftIsFirst)
+    {
+        var records = new RecentRecords();
+        var (made, lift) = (Record(1, reason: "logout") with { Actor = "a", Note = "n" }, LiftOf(1));
+        await records.AddAsync([liftIsFirst ? lift : made, Record(2)], default);
+        await records.AddAsync([liftIsFirst ? made : lift], default);
+
+        var page = await records.ListAsync(new RevocationQuery(), default);
+        Assert.Equal([Record(2), Lifted(made, lift)], page.Items);
+    }
+
+    /// <summary>What a node writes that lifts a rule which it has no record of.</summary>
+    internal static Revocation LiftOf(int number) => Revocation.OfToken("", "") with
+    {
+        Id = Record(number).Id, Reason = "not_recorded", MadeAt = Start.AddDays(1), LiftedAt = Start.AddDays(1),
+        LiftedBy = "admin", LiftReason = "restored",
+    };
+
+    internal static Revocation Lifted(Revocation made, Revocation lift) =>
+        made with { LiftedAt = lift.LiftedAt, LiftedBy = lift.LiftedBy, LiftReason = lift.LiftReason };
+
+    [Theory]
     [InlineData("x")]
     [InlineData("-1")]
     [InlineData("99999999999999999999999")]

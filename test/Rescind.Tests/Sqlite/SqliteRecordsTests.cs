@@ -85,6 +85,19 @@ public sealed class SqliteRecordsTests : IAsyncLifetime
         Assert.Equal([("t2", null), ("t1", "admin")], page.Items.Select(item => (item.Value, item.LiftedBy)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_lift_stays_and_what_was_not_recorded_gives_way(bool liftIsFirst)
+    {
+        var (made, lift) = (Record(1, "logout") with { Actor = "a", Note = "n" }, RecentRecordsTests.LiftOf(1));
+        await Records.AddAsync([liftIsFirst ? lift : made, Record(2)], default);
+        await Records.AddAsync([liftIsFirst ? made : lift], default);
+
+        var page = await Records.ListAsync(new RevocationQuery(), default);
+        Assert.Equal([Record(2), RecentRecordsTests.Lifted(made, lift)], page.Items);
+    }
+
     [Fact]
     public async Task Records_of_tokens_go_after_400_days_and_those_of_users_stay()
     {

@@ -1,4 +1,9 @@
 using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Database;
+using Rescind.Server.Records;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
@@ -50,6 +55,81 @@ public sealed class SharedRecordsTests
             while (cursor is not null);
             return found;
         }
+    }
+
+    /// <summary>The news of two nodes come in either order, also in one batch.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task A_lift_stays_and_what_was_not_recorded_gives_way(bool liftIsFirst, bool isOneBatch)
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+        var store = server.Services.GetRequiredService<AccountStore>();
+        var lift = RecentRecordsTests.LiftOf(1);
+        var made = Revocation.OfToken("i", "t") with
+        {
+            Id = lift.Id, Reason = "logout", Actor = "a", Note = "n", MadeAt = lift.MadeAt.AddDays(-1),
+            ExpiresAt = lift.MadeAt,
+        };
+        Revocation[] news = liftIsFirst ? [lift, made] : [made, lift];
+        foreach (var batch in isOneBatch ? [news] : news.Select(one => new[] { one }))
+        {
+            await store.WriteAsync(
+                async db =>
+                {
+                    await SharedRecords.PutAsync(db, [.. batch.Select(RevocationRow.Of)]);
+                    return await db.SaveChangesAsync();
+                },
+                CancellationToken.None);
+        }
+
+        var row = await store.ReadAsync(db => db.Revocations.SingleAsync(), CancellationToken.None);
+        Assert.Equal(RecentRecordsTests.Lifted(made, lift), row.ToRevocation());
+    }
+
+    [Fact]
+    public async Task A_lift_on_a_node_without_the_record_is_an_event_and_a_record_there()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var one = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url), ("RESCIND_NODE", "one"));
+        await using var two = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url), ("RESCIND_NODE", "two"));
+        var (user, admin) = (await one.RegisterAsync(), await two.LogInAsAdminAsync());
+        var session = await IdAsync(one, "/api/auth/logout", new { }, user.Access);
+        var subject = await IdAsync(
+            one, "/api/auth/admin/revoke-user-tokens", new { user_id = "somebody", reason = "admin_action" },
+            (await one.LogInAsAdminAsync()).Access);
+        await two.UntilAsync(() => two.LiveRevocations() == 2);
+
+        foreach (var id in new[] { session, subject })
+        {
+            (await two.SendAsync(
+                HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", new { reason = "restored" }, admin.Access))
+                .IsSuccess();
+        }
+
+        var list = await two.GetAsync("/api/auth/admin/revocations", admin.Access);
+        Assert.Equal(
+            [(subject, "somebody", "restored"), (session, "", "restored")],
+            list.Json.GetProperty("items").EnumerateArray().Select(item => (
+                item.GetProperty("id").GetString(), item.GetProperty("target").GetProperty("value").GetString(),
+                item.GetProperty("lift_reason").GetString())));
+        var events = await two.GetAsync("/api/auth/admin/audit?event_type=revocation_lifted", admin.Access);
+        Assert.Equal(
+            [("somebody", "somebody"), (null, session)],
+            events.Json.GetProperty("items").EnumerateArray().Select(item => (
+                item.GetProperty("user_id").GetString(),
+                item.GetProperty("user_id").GetString() ?? item.GetProperty("note").GetString())));
+        Assert.All(events.Json.GetProperty("items").EnumerateArray(), item => Assert.Equal(
+            ("restored", admin.UserId), (item.GetProperty("reason").GetString(), item.GetProperty("actor").GetString())));
+    }
+
+    private static async Task<string?> IdAsync(ServerUnderTest node, string path, object body, string token)
+    {
+        var reply = await node.PostAsync(path, body, token);
+        reply.IsSuccess();
+        return reply.Json.GetProperty("receipt").GetProperty("id").GetString();
     }
 
     private static string? Next(Reply reply) =>
