@@ -121,6 +121,10 @@ internal static partial class Log
         "{Count} old audit events of {Chain} are deleted unread: their key is not known here")]
     public static partial void AuditPrunedUnread(ILogger logger, int count, string chain);
 
+    [LoggerMessage(4607, LogLevel.Warning,
+        "The {Name} maintenance of what nodes share is left to others: {Doubt}")]
+    public static partial void LeftToOthers(ILogger logger, string name, string doubt);
+
     [LoggerMessage(4402, LogLevel.Error,
         "PostgreSQL cannot be reached; log-ins answer 503 until it is back, checks and revocations go on")]
     public static partial void NotPrepared(ILogger logger);

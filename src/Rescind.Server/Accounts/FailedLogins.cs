@@ -2,6 +2,7 @@
 // address together: a stranger who guesses locks only himself out, never the owner. Across addresses an
 // account only gets slower. Unknown e-mails are counted alike, so the answers do not tell which exist. Limit:
 // so many entries; past it the oldest are forgotten, which lets the guesser of many accounts go on a little.
+// Time is the monotonic one: a lock made while the wall clock was wrong is as long as any other.
 using System.Net;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
@@ -21,7 +22,9 @@ internal sealed class FailedLogins(
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Email, string Address), Tally> _tallies = [];
 
-    private sealed record Tally(int Count, DateTimeOffset Until);
+    /// <param name="Count">How many failures.</param>
+    /// <param name="Last">The timestamp of the last one.</param>
+    private sealed record Tally(int Count, long Last);
 
     /// <summary>How many entries there are.</summary>
     public int Count
@@ -43,7 +46,7 @@ internal sealed class FailedLogins(
         {
             var tally = Live_NeedsLock((email, CallerAddress.Of(address)));
             return tally is not null && tally.Count >= options.Value.MaxFailedAccessAttempts
-                ? tally.Until - clock.GetUtcNow()
+                ? LeftOf(tally)
                 : null;
         }
     }
@@ -88,25 +91,27 @@ internal sealed class FailedLogins(
     }
 
     private Tally? Live_NeedsLock((string, string) key) =>
-        _tallies.TryGetValue(key, out var tally) && tally.Until > clock.GetUtcNow() ? tally : null;
+        _tallies.TryGetValue(key, out var tally) && LeftOf(tally) > TimeSpan.Zero ? tally : null;
+
+    private TimeSpan LeftOf(Tally tally) =>
+        options.Value.DefaultLockoutTimeSpan - clock.GetElapsedTime(tally.Last);
 
     private int Add_NeedsLock((string, string) key)
     {
-        var now = clock.GetUtcNow();
         var before = Live_NeedsLock(key);
         if (before is null && _tallies.Count >= MostEntries)
         {
-            MakeRoom_NeedsLock(now);
+            MakeRoom_NeedsLock();
         }
         var count = (before?.Count ?? 0) + 1;
-        _tallies[key] = new Tally(count, now + options.Value.DefaultLockoutTimeSpan);
+        _tallies[key] = new Tally(count, clock.GetTimestamp());
         return count;
     }
 
-    private void MakeRoom_NeedsLock(DateTimeOffset now)
+    private void MakeRoom_NeedsLock()
     {
-        var oldest = _tallies.OrderBy(entry => entry.Value.Until)
-            .TakeWhile((entry, index) => entry.Value.Until <= now || index < MostEntries / 10)
+        var oldest = _tallies.OrderBy(entry => entry.Value.Last)
+            .TakeWhile((entry, index) => LeftOf(entry.Value) <= TimeSpan.Zero || index < MostEntries / 10)
             .Select(entry => entry.Key)
             .ToList();
         oldest.ForEach(key => _tallies.Remove(key));

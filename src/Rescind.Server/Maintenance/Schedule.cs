@@ -1,8 +1,9 @@
 // What the server does by itself, by the clock: every day compaction and retention, every hour what has
 // expired, and the thresholds of the deployment guide. What it guarantees: the work on what nodes share is
-// done by one of them, because each occurrence is taken in the database by whoever comes first; a run that
-// fails is logged and does not end the schedule. What it trades away: an occurrence whose node dies in the
-// middle is not repeated before the next.
+// done by one of them, because each occurrence is taken in the database by whoever comes first; never by one
+// whose clock may be wrong, which would delete what is not old; every node compacts the file of its own; a
+// run that fails is logged and does not end the schedule. What it trades away: an occurrence whose node dies
+// in the middle is not repeated before the next.
 using Cronos;
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
@@ -23,21 +24,31 @@ internal sealed class Schedule(
     /// <summary>How long records of tokens and sessions are kept; those of cutoffs and keys stay.</summary>
     private static readonly TimeSpan RecordsOfTokens = TimeSpan.FromDays(400);
 
+    /// <summary>A mark that lies further ahead was left by a clock that was wrong.</summary>
+    private static readonly TimeSpan FarthestMark = TimeSpan.FromDays(1);
+
     private DateTime? _lastRun;
 
     /// <summary>When this node last did its part; null: not since its start.</summary>
     public DateTime? LastRun => _lastRun;
 
+    /// <summary>An occurrence of what is due every day.</summary>
+    public Task DayAsync(DateTime occurrence, CancellationToken cancel) => RunAsync(
+        "daily", occurrence, () => DailyAsync(cancel), () => CompactOwnAsync(cancel));
+
+    /// <summary>An occurrence of what is due every hour.</summary>
+    public async Task HourAsync(DateTime occurrence, CancellationToken cancel)
+    {
+        await thresholds.LookAsync();
+        await strangers.LearnAsync(cancel);
+        await RunAsync("hourly", occurrence, ForgetExpiredAsync, () => Task.CompletedTask);
+    }
+
     /// <summary>What is due every day. One node does it.</summary>
     public async Task DailyAsync(CancellationToken cancel)
     {
         var compacted = await blacklist.CompactAsync(cancel);
-        var events = await retention.PruneAsync(cancel);
-        Log.Maintained(logger, compacted.EntriesDropped, events);
-        await audit.NoteAsync(new AuditEvent(AuditEvents.BlacklistCleanup)
-        {
-            Note = $"{compacted.EntriesDropped} revocations and {events} audit events dropped",
-        });
+        await NoteAsync(compacted.EntriesDropped, await retention.PruneAsync(cancel));
     }
 
     /// <summary>What has expired. One node does it.</summary>
@@ -58,11 +69,13 @@ internal sealed class Schedule(
     public Task<bool> TryTakeAsync(string name, DateTime occurrence) => store.WriteAsync(
         async db =>
         {
-            var (key, value) = ("maintenance:" + name, occurrence.ToString("yyyy-MM-dd'T'HH:mm:ss"));
+            var (key, value) = ("maintenance:" + name, TextOf(occurrence));
+            var farthest = TextOf(Clock.GetUtcNow().UtcDateTime + FarthestMark);
             if (await db.Marks.AnyAsync(mark => mark.Name == key))
             {
                 return await db.Marks
-                    .Where(mark => mark.Name == key && string.Compare(mark.Value, value) < 0)
+                    .Where(mark => mark.Name == key && (string.Compare(mark.Value, value) < 0
+                        || string.Compare(mark.Value, farthest) > 0))
                     .ExecuteUpdateAsync(mark => mark.SetProperty(it => it.Value, value)) == 1;
             }
             db.Marks.Add(new Mark { Name = key, Value = value });
@@ -71,31 +84,18 @@ internal sealed class Schedule(
         CancellationToken.None);
 
     protected override Task RunAsync(CancellationToken cancel) => Task.WhenAll(
-        FollowAsync(
-            "daily", settings.Maintenance.Daily, () => DailyAsync(cancel), null, cancel),
-        FollowAsync(
-            "hourly", settings.Maintenance.Hourly, ForgetExpiredAsync, () => EachHourAsync(cancel), cancel));
-
-    /// <summary>What every node does.</summary>
-    private async Task EachHourAsync(CancellationToken cancel)
-    {
-        await thresholds.LookAsync();
-        await strangers.LearnAsync(cancel);
-    }
+        FollowAsync("daily", settings.Maintenance.Daily, DayAsync, cancel),
+        FollowAsync("hourly", settings.Maintenance.Hourly, HourAsync, cancel));
 
     private async Task FollowAsync(
-        string name, CronExpression due, Func<Task> once, Func<Task>? each, CancellationToken cancel)
+        string name, CronExpression due, Func<DateTime, CancellationToken, Task> run,
+        CancellationToken cancel)
     {
-        while (due.GetNextOccurrence(Clock.GetUtcNow(), TimeZoneInfo.Utc) is { } next)
+        while (await NextAsync(due, cancel) is { } next)
         {
-            await UntilAsync(next, cancel);
             try
             {
-                await (each?.Invoke() ?? Task.CompletedTask);
-                if (await TryTakeAsync(name, next.UtcDateTime))
-                {
-                    await once();
-                }
+                await run(next.UtcDateTime, cancel);
                 _lastRun = Clock.GetUtcNow().UtcDateTime;
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
@@ -106,13 +106,79 @@ internal sealed class Schedule(
         }
     }
 
-    /// <summary>Waits in short pieces, so that a clock that is set meanwhile counts.</summary>
-    private async Task UntilAsync(DateTimeOffset time, CancellationToken cancel)
+    /// <summary>Waits for the next occurrence, in short pieces, so that a clock that is set meanwhile counts:
+    /// set forward the occurrence is over, set back an earlier one may be the next.</summary>
+    /// <returns>Null when there is none.</returns>
+    private async Task<DateTimeOffset?> NextAsync(CronExpression due, CancellationToken cancel)
     {
-        var piece = TimeSpan.FromSeconds(5);
-        while (time - Clock.GetUtcNow() is { Ticks: > 0 } left)
+        var (piece, now) = (TimeSpan.FromSeconds(5), Clock.GetUtcNow());
+        var next = due.GetNextOccurrence(now, TimeZoneInfo.Utc);
+        while (next - now is { Ticks: > 0 } left)
         {
             await Task.Delay(left < piece ? left : piece, Clock, cancel);
+            var before = now;
+            now = Clock.GetUtcNow();
+
+            // One that came between counts; one that was run already is taken.
+            next = now < before ? due.GetNextOccurrence(now - piece, TimeZoneInfo.Utc) : next;
+        }
+        return next;
+    }
+
+    /// <summary>Does what one node does, if this is the one; else what remains for the others.</summary>
+    private async Task RunAsync(string name, DateTime occurrence, Func<Task> once, Func<Task> otherwise)
+    {
+        var isOurs = false;
+        try
+        {
+            isOurs = IsClockRight(name) && await TryTakeAsync(name, occurrence);
+        }
+        finally
+        {
+            // Also when the database is away.
+            await (isOurs ? once() : otherwise());
         }
     }
+
+    /// <summary>Whether this node's clock can be trusted with deleting: it is compared with the log's.
+    /// </summary>
+    private bool IsClockRight(string name)
+    {
+        var status = blacklist.GetStatus();
+        var doubt = !status.Fresh ? "this node does not know the time of the log"
+            : status.ClockAhead.Duration() > blacklist.Options.IssuerClockDifference
+                ? $"this node's clock differs from the log's by {status.ClockAhead.TotalSeconds:0} s"
+            : null;
+        if (doubt is not null)
+        {
+            Log.LeftToOthers(logger, name, doubt);
+        }
+        return doubt is null;
+    }
+
+    /// <summary>Compacts this node's copy of a shared log; the log itself is compacted by one node at a time,
+    /// which may be this one. A node that cannot reach it waits for its next day.</summary>
+    private async Task CompactOwnAsync(CancellationToken cancel)
+    {
+        if (!blacklist.GetStatus().Fresh)
+        {
+            return;
+        }
+        var compacted = await blacklist.CompactAsync(cancel);
+        if (compacted.EntriesDropped != 0)
+        {
+            await NoteAsync(compacted.EntriesDropped, events: 0);
+        }
+    }
+
+    private Task NoteAsync(long dropped, long events)
+    {
+        Log.Maintained(logger, dropped, events);
+        return audit.NoteAsync(new AuditEvent(AuditEvents.BlacklistCleanup)
+        {
+            Note = $"{dropped} revocations and {events} audit events dropped",
+        });
+    }
+
+    private static string TextOf(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss");
 }

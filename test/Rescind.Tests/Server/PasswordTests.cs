@@ -91,6 +91,26 @@ public sealed class PasswordTests
         Assert.Null(failures.LockedFor("A", Here));
     }
 
+    /// <summary>Whether the clock was ahead when they failed, or is when they come back.</summary>
+    [Theory]
+    [InlineData(-365)]
+    [InlineData(365)]
+    public void A_lock_lasts_a_quarter_of_an_hour_also_when_the_clock_is_set(int days)
+    {
+        var clock = new TestClock();
+        var failures = NewFailures(clock);
+        for (var i = 0; i < 5; i++)
+        {
+            failures.Failed("A", Here);
+        }
+        clock.Advance(TimeSpan.FromMinutes(5));
+        clock.StepWall(TimeSpan.FromDays(days));
+        Assert.Equal(TimeSpan.FromMinutes(10), failures.LockedFor("A", Here));
+
+        clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.Null(failures.LockedFor("A", Here));
+    }
+
     [Fact]
     public void Failures_from_many_addresses_only_slow_an_account_down()
     {

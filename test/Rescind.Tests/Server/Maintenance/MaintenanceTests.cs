@@ -94,6 +94,21 @@ public abstract class MaintenanceTests
     }
 
     [Fact]
+    public async Task A_mark_that_a_clock_far_ahead_left_does_not_end_maintenance()
+    {
+        await using var server = await NewServerAsync();
+        var schedule = server.Services.GetRequiredService<Schedule>();
+        var now = DateTime.UtcNow;
+        Assert.True(await schedule.TryTakeAsync("daily", now.AddYears(1)));
+        Assert.True(await schedule.TryTakeAsync("hourly", now.AddHours(23)));
+
+        var takers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => schedule.TryTakeAsync("daily", now)));
+
+        Assert.Single(takers, taken => taken);
+        Assert.False(await schedule.TryTakeAsync("hourly", now));
+    }
+
+    [Fact]
     public async Task The_schedule_runs_by_the_clock()
     {
         await using var server = await NewServerAsync(("MAINTENANCE_HOURLY", "* * * * *"));
@@ -104,6 +119,48 @@ public abstract class MaintenanceTests
         await server.UntilAsync(() => schedule.LastRun is not null);
 
         Assert.Null(schedule.ExecuteTask!.Exception);
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_back_does_not_put_maintenance_off()
+    {
+        await using var server = await NewServerAsync(("MAINTENANCE_HOURLY", "* * * * *"));
+
+        // Well before an occurrence a long time from now.
+        server.Clock.Advance(TimeSpan.FromDays(30) + TimeSpan.FromSeconds(20 - DateTime.UtcNow.Second));
+        await server.RestartAsync();
+        var schedule = server.Services.GetRequiredService<Schedule>();
+        Assert.Null(schedule.LastRun);
+        server.Clock.Advance(TimeSpan.FromDays(-30) + TimeSpan.FromSeconds(59 - server.Clock.GetUtcNow().Second));
+        await server.UntilAsync(() => schedule.LastRun is not null);
+
+        Assert.InRange(schedule.LastRun!.Value, DateTime.UtcNow.AddMinutes(-1), DateTime.UtcNow.AddMinutes(2));
+    }
+
+    [Fact]
+    public async Task A_node_whose_clock_is_wrong_leaves_what_is_shared_to_others()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await NewServerAsync(("REDIS_URL", redis.Url), ("MAINTENANCE_HOURLY", "* * * * *"));
+        var (schedule, store) = (
+            server.Services.GetRequiredService<Schedule>(), server.Services.GetRequiredService<AccountStore>());
+        await server.RegisterAsync();
+
+        var ahead = TimeSpan.FromDays(30) + TimeSpan.FromSeconds(59 - DateTime.UtcNow.Second);
+        server.Clock.Advance(ahead);
+        await server.UntilAsync(() => schedule.LastRun is not null);
+
+        Assert.Equal((1, false), await StateAsync());
+        Assert.Single(server.LogEntries, line => line.Contains("[4607] The hourly", StringComparison.Ordinal));
+
+        server.Clock.Advance(-ahead);
+        await server.UntilAsync(() => server.Services.GetRequiredService<Blacklist>().GetStatus().Fresh);
+        await schedule.HourAsync(DateTime.UtcNow, CancellationToken.None);
+        Assert.Equal((1, true), await StateAsync());
+
+        Task<(int, bool)> StateAsync() => store.ReadAsync(
+            async db => (await db.Sessions.CountAsync(), await db.Marks.AnyAsync(mark => mark.Name == "maintenance:hourly")),
+            CancellationToken.None);
     }
 
     protected abstract Task<ServerUnderTest> NewServerAsync(params (string Name, string? Value)[] settings);
@@ -126,6 +183,34 @@ public sealed class MaintenanceTestsOnPostgres(PostgresServer postgres) : Mainte
 {
     protected override async Task<ServerUnderTest> NewServerAsync(params (string Name, string? Value)[] settings) =>
         await ServerUnderTest.StartAsync([("DATABASE_URL", await postgres.NewDatabaseAsync()), .. settings]);
+}
+
+/// <summary>What each node does for itself while one of them does what is shared.</summary>
+public sealed class MaintenanceOfNodesTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Every_node_compacts_its_own_file_and_one_notes_it()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var database = ("DATABASE_URL", await postgres.NewDatabaseAsync());
+        await using var one = await ServerUnderTest.StartAsync(database, ("REDIS_URL", redis.Url), ("RESCIND_NODE", "one"));
+        await using var two = await ServerUnderTest.StartAsync(database, ("REDIS_URL", redis.Url), ("RESCIND_NODE", "two"));
+        var admin = await one.LogInAsAdminAsync();
+
+        foreach (var node in new[] { one, two })
+        {
+            await node.Services.GetRequiredService<Schedule>().DayAsync(DateTime.UtcNow.Date, CancellationToken.None);
+            await node.Services.GetRequiredService<AuditShipper>().ShipAsync(CancellationToken.None);
+        }
+
+        foreach (var node in new[] { one, two })
+        {
+            Assert.Single(node.LogEntries, line => line.Contains("Compacted", StringComparison.OrdinalIgnoreCase)
+                && line.Contains(" Rescind.Blacklist[", StringComparison.Ordinal));
+        }
+        var events = await one.GetAsync("/api/auth/admin/audit?event_type=blacklist_cleanup", admin.Access);
+        Assert.Single(events.Json.GetProperty("items").EnumerateArray());
+    }
 }
 
 /// <summary>Alerts, posted to a real receiver.</summary>
