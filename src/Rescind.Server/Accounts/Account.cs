@@ -17,8 +17,8 @@ internal sealed class Account
 
     public bool IsAdmin { get; set; }
 
-    /// <summary>The version of the user's tokens in the service that it was imported from; null: it was
-    /// not.</summary>
+    /// <summary>The version of the user's tokens in the service that it was imported from, 0 when it had none
+    /// there; null: it was not imported.</summary>
     public int? TokenVersion { get; init; }
 
     /// <summary>When an administrator locked the account out; null: it may log in.</summary>

@@ -17,7 +17,7 @@ internal sealed class ImportedUser
 
     public bool? IsAdmin { get; init; }
 
-    /// <summary>Tokens of lower versions are refused.</summary>
+    /// <summary>Tokens of lower versions are refused. Default: 0, which refuses none.</summary>
     public int? TokenVersion { get; init; }
 }
 
@@ -140,7 +140,7 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         NormalizedEmail = Credentials.Normalize(user.Email!.Trim()),
         PasswordHash = user.PasswordHash!,
         IsAdmin = user.IsAdmin == true,
-        TokenVersion = user.TokenVersion,
+        TokenVersion = user.TokenVersion ?? 0,
         CreatedAt = clock.GetUtcNow().UtcDateTime,
     };
 }

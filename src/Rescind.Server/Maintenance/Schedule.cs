@@ -11,13 +11,14 @@ using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Operations;
+using Rescind.Server.Sessions;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Maintenance;
 
 internal sealed class Schedule(
     AccountStore store, AuditRetention retention, Thresholds thresholds, Strangers strangers,
-    Blacklist blacklist, AuditTrail audit, ServerSettings settings, TimeProvider clock,
+    SessionBook sessions, Blacklist blacklist, AuditTrail audit, ServerSettings settings, TimeProvider clock,
     ILogger<Schedule> logger)
     : LastingService(clock, logger)
 {
@@ -57,7 +58,7 @@ internal sealed class Schedule(
         var now = Clock.GetUtcNow().UtcDateTime;
         var oldest = now - RecordsOfTokens;
         return store.WriteAsync(
-            async db => await db.Sessions.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync()
+            async db => await sessions.Over(db, now).ExecuteDeleteAsync()
                 + await db.PasswordResets.Where(row => row.ExpiresAt < now).ExecuteDeleteAsync()
                 + await db.Revocations.Where(row => row.MadeAt < oldest
                     && (row.Kind == RuleKind.Token || row.Kind == RuleKind.Session)).ExecuteDeleteAsync(),

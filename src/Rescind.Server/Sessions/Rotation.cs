@@ -46,7 +46,7 @@ internal sealed class Rotation(
             var account = session is null ? null : await db.Accounts.AsNoTracking()
                 .SingleOrDefaultAsync(row => row.Id == token.Subject);
             if (session is null && OlderTokens.IsAdopted(token.Facts.Session) && attempt == 0
-                && await db.Accounts.AnyAsync(row => row.Id == token.Subject)
+                && await db.Accounts.AnyAsync(row => row.Id == token.Subject && row.TokenVersion != null)
                 && blacklist.Check(token.Facts) != Verdict.Revoked)
             {
                 await AdoptAsync(db, token);
@@ -76,8 +76,10 @@ internal sealed class Rotation(
         return Opening.Refused(Refusals.Busy);
     }
 
-    /// <summary>Makes the session of a refresh token that the older service issued. Its id follows from the
-    /// token's, so the row is there once, and the token is exchanged or replayed like any other.</summary>
+    /// <summary>Makes the session of a refresh token that the older service issued; only users who came from
+    /// there have any, so its key, which is perhaps our previous one, opens no session of others. Its id
+    /// follows from the token's, so the row is there once, and the token is exchanged or replayed like any
+    /// other.</summary>
     private Task<int> AdoptAsync(AccountsDb db, OwnToken token)
     {
         var now = clock.GetUtcNow().UtcDateTime;

@@ -23,6 +23,16 @@ internal sealed class SessionBook(
     /// this.</summary>
     private static readonly TimeSpan LongestNote = TimeSpan.FromSeconds(1);
 
+    /// <summary>The sessions whose rows nobody needs any more. That of an adopted session stays as long as
+    /// the older service's token could live, which may be longer than any of ours: without the row it would
+    /// be adopted once more.</summary>
+    public IQueryable<Session> Over(AccountsDb db, DateTime now)
+    {
+        var oldest = now - settings.LongestLifetime - (2 * TokenRules.ClockSkew);
+        return db.Sessions.Where(row => row.ExpiresAt < now
+            && (!row.Id.StartsWith(OlderTokens.Adopted) || row.CreatedAt < oldest));
+    }
+
     /// <summary>Opens a session inside a write, and makes its tokens.</summary>
     public async Task<Opening> OpenAsync(AccountsDb db, Account account, Device device)
     {
@@ -103,8 +113,9 @@ internal sealed class SessionBook(
     /// <summary>Makes room for one more session, and drops the rows of those that ran out long ago.</summary>
     private async Task<Refusal?> EndOldestAsync(AccountsDb db, string account, DateTime now)
     {
-        await db.Sessions.Where(row => row.AccountId == account && row.ExpiresAt < now).ExecuteDeleteAsync();
-        var live = db.Sessions.Where(row => row.AccountId == account && row.EndedAt == null);
+        await Over(db, now).Where(row => row.AccountId == account).ExecuteDeleteAsync();
+        var live = db.Sessions.Where(
+            row => row.AccountId == account && row.EndedAt == null && row.ExpiresAt >= now);
         var tooMany = await live.CountAsync() - (MostSessions - 1);
         if (tooMany <= 0)
         {

@@ -20,7 +20,8 @@ internal sealed class OlderTokens(AccountStore store, Blacklist blacklist, TimeP
     /// that it can take over again.</summary>
     public const string VersionClaim = "token_version_id";
 
-    private const string Adopted = "adopted-";
+    /// <summary>How the ids of their sessions begin.</summary>
+    public const string Adopted = "adopted-";
 
     /// <summary>A check waits no longer for the database, and for as long again none asks it.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
