@@ -59,8 +59,7 @@ internal sealed class Rotation(
 
             // Asked inside the transaction: a revocation may have come in since the token was read. One that
             // comes after this line still hits the new pair, because it keeps sid and auth_time.
-            if (session.EndedAt is not null || account.DisabledAt is not null
-                || blacklist.Check(token.Facts) == Verdict.Revoked)
+            if (account.DisabledAt is not null || IsEnded(session, blacklist.Check(token.Facts)))
             {
                 return Opening.Refused(Refusals.Revoked);
             }
@@ -75,6 +74,15 @@ internal sealed class Rotation(
         }
         return Opening.Refused(Refusals.Busy);
     }
+
+    /// <summary>The blacklist has the last word: a session that was ended by a rule which has been lifted
+    /// goes on. Only where it does not know, the note in the row counts.</summary>
+    private static bool IsEnded(Session session, Verdict verdict) => verdict switch
+    {
+        Verdict.Revoked => true,
+        Verdict.Accepted => false,
+        _ => session.EndedAt is not null,
+    };
 
     /// <summary>Makes the session of a refresh token that the older service issued; only users who came from
     /// there have any, so its key, which is perhaps our previous one, opens no session of others. Its id
@@ -104,13 +112,16 @@ internal sealed class Rotation(
             return Opening.Refused(Refusals.NoIssuing);
         }
         var now = clock.GetUtcNow().UtcDateTime;
-        var (id, refreshId) = (session.Id, session.RefreshId);
+        var (id, refreshId, ended) = (session.Id, session.RefreshId, session.EndedAt);
         var lineage = Lineage.Add(session.JustRotated, refreshId, now, now - settings.RefreshGrace);
+
+        // Who ends the session at this moment is not undone.
         var changed = await db.Sessions
-            .Where(row => row.Id == id && row.RefreshId == refreshId && row.EndedAt == null)
+            .Where(row => row.Id == id && row.RefreshId == refreshId && row.EndedAt == ended)
             .ExecuteUpdateAsync(row => row
                 .SetProperty(it => it.RefreshId, pair.RefreshId)
                 .SetProperty(it => it.JustRotated, lineage)
+                .SetProperty(it => it.EndedAt, (DateTime?)null)
                 .SetProperty(it => it.LastUsedAt, now)
                 .SetProperty(it => it.Address, device.Address)
                 .SetProperty(it => it.UserAgent, device.UserAgent)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Rescind.Server.Answers;
+using Rescind.Server.Sessions;
 
 namespace Rescind.Tests.Server;
 
@@ -42,6 +43,22 @@ public sealed class PolicyTests
                 "/api/auth/login", new { email = alive.Email, password = "wrong wrong" }, alive.Access))
                 .IsRefusal(401, "invalid_credentials");
         }
+    }
+
+    /// <summary>Another node may have ended it and noted that in the row, while this one cannot hear of the rule.</summary>
+    [Fact]
+    public async Task A_session_that_has_ended_is_not_refreshed_where_the_blacklist_does_not_know()
+    {
+        var log = new CutOffLog();
+        await using var server = new ServerUnderTest { Replace = log.PutInto };
+        await server.StartWithAsync(("BLACKLIST_FRESHNESS_MS", "100"));
+        var (ended, alive) = (await server.RegisterAsync(), await server.RegisterAsync());
+        await server.Services.GetRequiredService<SessionBook>().EndAsync(ended.Session);
+        log.CutOff();
+        await server.UntilAsync(() => !server.Services.GetRequiredService<Blacklist>().GetStatus().Fresh);
+
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = ended.Refresh })).IsRefusal(401, "token_revoked");
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = alive.Refresh })).IsSuccess();
     }
 
     [Fact]

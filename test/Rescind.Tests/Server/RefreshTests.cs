@@ -177,6 +177,42 @@ public abstract class RefreshTests(ServerUnderTest server)
             .IsRefusal(401, "token_invalid");
     }
 
+    [Fact]
+    public async Task A_session_that_a_mistaken_rule_ended_goes_on_when_the_rule_is_lifted()
+    {
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var (byUser, bySession) = (
+            await RevokeAsync("revoke-user-tokens", new { user_id = user.UserId, reason = "admin_action" }),
+            await RevokeAsync("revocations", new
+            {
+                reason = "admin_action", target = new { type = "session", value = user.Session },
+            }));
+        (await PostAsync(user.Refresh)).IsRefusal(401, "token_revoked");
+
+        await LiftAsync(byUser);
+        (await PostAsync(user.Refresh)).IsRefusal(401, "token_revoked");
+        await LiftAsync(bySession);
+        var next = await RefreshAsync(user.Refresh);
+
+        Assert.Equal(user.Session, next.Session);
+        Assert.Equal(200, await server.ProfileStatusAsync(next.Access));
+        var list = await server.GetAsync("/api/auth/sessions", next.Access);
+        Assert.Equal(user.Session, Assert.Single(list.Json.GetProperty("sessions").EnumerateArray())
+            .GetProperty("session_id").GetString());
+        (await server.PostAsync("/api/auth/logout", null, next.Access)).IsSuccess();
+        (await PostAsync(next.Refresh)).IsRefusal(401, "token_revoked");
+
+        async Task<string?> RevokeAsync(string path, object body)
+        {
+            var reply = await server.PostAsync("/api/auth/admin/" + path, body, admin.Access);
+            reply.IsSuccess(path == "revocations" ? 201 : 200);
+            return reply.Json.GetProperty("receipt").GetProperty("id").GetString();
+        }
+
+        async Task LiftAsync(string? id) => (await server.SendAsync(
+            HttpMethod.Delete, "/api/auth/admin/revocations/" + id, new { reason = "restored" }, admin.Access)).IsSuccess();
+    }
+
     private Task<Reply> PostAsync(string refresh) =>
         server.PostAsync("/api/auth/refresh", new { refresh_token = refresh });
 
