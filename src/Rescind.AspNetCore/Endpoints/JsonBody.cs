@@ -44,6 +44,7 @@ internal readonly record struct JsonBody(JsonElement Root, Problem? Fault)
         {
             return Refused(TooLarge(limit));
         }
+        AllowListener(context, limit);
         byte[]? bytes;
         try
         {
@@ -74,6 +75,17 @@ internal readonly record struct JsonBody(JsonElement Root, Problem? Fault)
         return IsJson(request) ? Parse(bytes) : Refused(new Problem(
             StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type",
             "Send application/json in UTF-8."));
+    }
+
+    /// <summary>The listener may have a lower limit for bodies in general, as the server of this repository
+    /// has; a call that takes more says so before it reads.</summary>
+    private static void AllowListener(HttpContext context, int limit)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } listener
+            && listener.MaxRequestBodySize < limit)
+        {
+            listener.MaxRequestBodySize = limit;
+        }
     }
 
     private static async ValueTask<byte[]?> ReadToEndAsync(HttpContext context, int limit)

@@ -152,6 +152,22 @@ public abstract class AdministrationTests(ServerUnderTest server)
         (await server.PostAsync(RevokeUser, body, pretender)).IsRefusal(403, "forbidden");
     }
 
+    [Fact]
+    public async Task A_batch_may_be_as_large_as_the_contract_says()
+    {
+        var admin = await server.LogInAsAdminAsync();
+        var revocations = Enumerable.Range(0, 10_000).Select(number => new
+        {
+            target = new { type = "token", value = $"{Guid.NewGuid()}" }, reason = "security_incident",
+            note = $"ticket {number}".PadRight(100, '.'),
+        });
+
+        var reply = await server.PostAsync("/api/auth/admin/revocations/batch", new { revocations }, admin.Access);
+
+        reply.IsSuccess();
+        Assert.Equal(10_000, reply.Json.GetProperty("accepted").GetInt32());
+    }
+
     [Theory]
     [InlineData("POST", RevokeUser)]
     [InlineData("POST", RevokeJti)]
