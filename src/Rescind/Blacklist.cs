@@ -258,7 +258,8 @@ public sealed class Blacklist
     /// <param name="cancel">Ends it.</param>
     public Task RunAsync(CancellationToken cancel) => _feed.RunAsync(cancel);
 
-    /// <summary>Drops what has expired, from the log and from memory.</summary>
+    /// <summary>Drops what has expired, from the log, this node's file and memory. Once a day, on every
+    /// node.</summary>
     /// <param name="cancel">Stops between two steps.</param>
     /// <exception cref="IOException">The log cannot be compacted.</exception>
     public async ValueTask<CompactionResult> CompactAsync(CancellationToken cancel = default)
