@@ -24,6 +24,10 @@ internal static partial class Log
     [LoggerMessage(4903, LogLevel.Information, "Adopted a revocation of the older service")]
     public static partial void MirrorAdopted(ILogger logger);
 
+    [LoggerMessage(4904, LogLevel.Error,
+        "A revocation or a token could not be mirrored for the older service and is passed over: {Fault}")]
+    public static partial void MirrorPassesOver(ILogger logger, string fault);
+
     [LoggerMessage(4100, LogLevel.Warning,
         "First local administrator made; its password is in RESCIND_DATA/initial-admin")]
     public static partial void LocalAdministratorMade(ILogger logger);

@@ -73,6 +73,11 @@ internal sealed class ChangePassword(
         var shortened = password[..Math.Min(password.Length, Credentials.LongestPassword)];
         var verdict = await passwords.VerifyAsync(account, shortened, context.RequestAborted);
 
+        if (verdict == PasswordVerdict.Wrong)
+        {
+            gate.Tell(account, context, about: account.Id);
+        }
+
         // Asked again, as at a log-in: of many guesses at once no answer may tell the right one.
         if (verdict != PasswordVerdict.Busy
             && await gate.RefusalAsync(account.NormalizedEmail, address) is { } locked)
@@ -84,7 +89,7 @@ internal sealed class ChangePassword(
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
             case PasswordVerdict.Wrong:
-                await gate.FailedAsync(account.NormalizedEmail, address);
+                await gate.FailedAsync(account.NormalizedEmail, account, context);
                 return WrongPassword;
             default:
                 return null;

@@ -11,7 +11,7 @@ namespace Rescind.Server.Accounts;
 /// the answer.</summary>
 internal sealed class LogIn(
     AccountStore store, Passwords passwords, Strangers strangers, LoginGate gate, SessionBook sessions,
-    AuditTrail audit, ServerSettings settings, TimeProvider clock)
+    ServerSettings settings, TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
     {
@@ -45,7 +45,7 @@ internal sealed class LogIn(
         var verdict = await passwords.VerifyAsync(account ?? strangers.For(key), password, cancel);
         if (verdict == PasswordVerdict.Wrong)
         {
-            Count(account, context);
+            gate.Tell(account, context);
         }
 
         // Asked again: the failures of guesses that were compared at the same time count against this one
@@ -64,7 +64,7 @@ internal sealed class LogIn(
             case PasswordVerdict.Busy:
                 return Refusals.Busy;
             case PasswordVerdict.Wrong:
-                await FailedAsync(key, account, context);
+                await gate.FailedAsync(key, account, context);
                 return Refusals.WrongCredentials;
             case PasswordVerdict.RightButOld:
                 return await OpenAsync(
@@ -114,21 +114,6 @@ internal sealed class LogIn(
             ? await sessions.OpenAsync(
                 db, await db.Accounts.AsNoTracking().SingleAsync(row => row.Id == account.Id), device)
             : null;
-    }
-
-    private void Count(Account? account, HttpContext context)
-    {
-        var failed = AuditNotes.Complete(
-            context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
-        audit.Count(failed, about: failed.Ip ?? "");
-    }
-
-    private async Task FailedAsync(string key, Account? account, HttpContext context)
-    {
-        if (await gate.FailedAsync(key, context.Connection.RemoteIpAddress))
-        {
-            AuditNotes.Add(context, new AuditEvent(AuditEvents.AccountLocked) { UserId = account?.Id });
-        }
     }
 
     private async Task<Account?> FindAsync(string email, string password, CancellationToken cancel)

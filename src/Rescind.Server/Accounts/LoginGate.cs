@@ -9,13 +9,14 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 using Rescind.Redis;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Limits;
 
 namespace Rescind.Server.Accounts;
 
 internal sealed class LoginGate(
-    FailedLogins failures, RateLimits limits, IOptions<LockoutOptions> options, ILogger<LoginGate> logger,
-    RedisWindows? shared = null)
+    FailedLogins failures, RateLimits limits, AuditTrail audit, IOptions<LockoutOptions> options,
+    ILogger<LoginGate> logger, RedisWindows? shared = null)
 {
     /// <summary>Why this address may not try this e-mail now; null: it may.</summary>
     public async ValueTask<Refusal?> RefusalAsync(string email, IPAddress? address)
@@ -40,15 +41,29 @@ internal sealed class LoginGate(
     /// <summary>How much slower this e-mail has become.</summary>
     public TimeSpan DelayFor(string email) => failures.DelayFor(email);
 
-    /// <summary>Counts a failure.</summary>
-    /// <returns>Whether it locked this address out.</returns>
-    public async ValueTask<bool> FailedAsync(string email, IPAddress? address)
+    /// <summary>Tells the audit trail of a wrong password.</summary>
+    /// <param name="account">Whose; null: nobody's.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="about">Who repeats it at will: the address, or a user who is logged in.</param>
+    public void Tell(Account? account, HttpContext context, string? about = null)
     {
+        var failed = AuditNotes.Complete(
+            context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
+        audit.Count(failed, about ?? failed.Ip ?? "");
+    }
+
+    /// <summary>Counts a failure, and tells the audit trail when it locked this address out.</summary>
+    public async ValueTask FailedAsync(string email, Account? account, HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress;
         var isLocked = failures.Failed(email, address);
         await limits.TakeAsync(Limit.FailedLogins, CallerAddress.Of(address));
         var count = shared is null ? 0 : await TryAsync(
             redis => redis.CountAsync(KeyOf(email, address), options.Value.DefaultLockoutTimeSpan));
-        return isLocked || count == options.Value.MaxFailedAccessAttempts;
+        if (isLocked || count == options.Value.MaxFailedAccessAttempts)
+        {
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.AccountLocked) { UserId = account?.Id });
+        }
     }
 
     /// <summary>A good log-in clears the failures from its own address.</summary>

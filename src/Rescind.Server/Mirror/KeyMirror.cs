@@ -1,7 +1,8 @@
 // Keeps the keys of an older service in step while both run: what is revoked here is written there, and what
 // is written there is revoked here. What it guarantees: nothing of it delays or fails a call; while Redis is
-// away items wait in their order. What it cannot: rules for a client, a key or an issuer have no keys, and a
-// revocation that is lifted on another node than the one that made it keeps its key.
+// away items wait in their order; one that cannot be written is said and passed over. What it cannot: rules
+// for a client, a key or an issuer have no keys, and a revocation that is lifted on another node than the one
+// that made it keeps its key.
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Mirror;
@@ -46,12 +47,25 @@ internal sealed class KeyMirror(
         while (query.Cursor is not null);
     }
 
-    private Task WriteAsync(MirrorItem item, CancellationToken cancel) => item switch
+    private async Task WriteAsync(MirrorItem item, CancellationToken cancel)
     {
-        MirrorItem.Issued issued => RememberAsync(issued, cancel),
-        MirrorItem.Recorded { Revocation: var revocation } => RecordAsync(revocation, cancel),
-        _ => throw new InvalidOperationException($"{item.GetType().Name} is not known to the mirror."),
-    };
+        try
+        {
+            await (item switch
+            {
+                MirrorItem.Issued issued => RememberAsync(issued, cancel),
+                MirrorItem.Recorded { Revocation: var revocation } => RecordAsync(revocation, cancel),
+                _ => throw new InvalidOperationException(
+                    $"{item.GetType().Name} is not known to the mirror."),
+            });
+        }
+        catch (Exception fault) when (fault is not (IOException or OperationCanceledException))
+        {
+            // What others wrote into Redis may not be what we can read; trying again would not help, and the
+            // items after it must not suffer. Its words could hold what was written there, so only its name.
+            Log.MirrorPassesOver(logger, fault.GetType().Name);
+        }
+    }
 
     private async Task RememberAsync(MirrorItem.Issued one, CancellationToken cancel)
     {

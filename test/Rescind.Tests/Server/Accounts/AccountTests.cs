@@ -43,6 +43,13 @@ public abstract class AccountTests(ServerUnderTest server)
         (await ChangeAsync(user.Access, ServerUnderTest.Password, NewPassword)).IsRefusal(429, "rate_limited");
         (await ChangeAsync(user.Access, ServerUnderTest.Password, "short")).IsRefusal(400, "validation_failed");
         Assert.Equal(200, await server.ProfileStatusAsync(user.Access));
+
+        var audit = await server.GetAsync(
+            $"/api/auth/admin/audit?user_id={user.UserId}", (await server.LogInAsAdminAsync()).Access);
+        var events = audit.Json.GetProperty("items").EnumerateArray().ToLookup(
+            item => item.GetProperty("event_type").GetString());
+        Assert.Equal(user.UserId, Assert.Single(events["account_locked"]).GetProperty("actor").GetString());
+        Assert.Equal(user.UserId, Assert.Single(events["login_failed"]).GetProperty("actor").GetString());
     }
 
     [Fact]
