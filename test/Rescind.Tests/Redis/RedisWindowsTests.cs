@@ -16,7 +16,7 @@ public sealed class RedisWindowsTests
         var (granted, begun) = (0, Stopwatch.GetTimestamp());
         while (Stopwatch.GetElapsedTime(begun) < 3 * Window)
         {
-            var wait = await windows.TakeAsync("caller", 10, Window, permits: 1);
+            var wait = await TakeAsync(windows, "caller", 10, permits: 1);
             granted += wait == TimeSpan.Zero ? 1 : 0;
             Assert.InRange(wait, TimeSpan.Zero, Window);
             await Task.Delay(wait == TimeSpan.Zero ? TimeSpan.Zero : wait);
@@ -24,9 +24,9 @@ public sealed class RedisWindowsTests
 
         // In three windows at most four pieces of a window's permits, and never fewer than two.
         Assert.InRange(granted, 20, 41);
-        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 0) == TimeSpan.Zero);
-        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 1) == TimeSpan.Zero);
-        Assert.True(await windows.TakeAsync("another", 1, Window, permits: 0) > TimeSpan.Zero);
+        Assert.True(await TakeAsync(windows, "another", 1, permits: 0) == TimeSpan.Zero);
+        Assert.True(await TakeAsync(windows, "another", 1, permits: 1) == TimeSpan.Zero);
+        Assert.True(await TakeAsync(windows, "another", 1, permits: 0) > TimeSpan.Zero);
     }
 
     [Fact]
@@ -57,6 +57,22 @@ public sealed class RedisWindowsTests
         var windows = RedisWindows.Open(redis.Url, TimeProvider.System);
         await Eventually.TrueAsync(() => AnswersAsync(windows), "it counts");
         return windows;
+    }
+
+    /// <summary>A call gives up after 50 ms, which a machine that is busy elsewhere may take.</summary>
+    private static async Task<TimeSpan> TakeAsync(RedisWindows windows, string caller, int limit, int permits)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await windows.TakeAsync(caller, limit, Window, permits);
+            }
+            catch (IOException) when (tries < 20)
+            {
+                await Task.Delay(10);
+            }
+        }
     }
 
     private static async Task<bool> AnswersAsync(RedisWindows windows)
