@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
@@ -75,7 +76,7 @@ internal sealed class EndSession(
             rule, status.Position, state, 1, Math.Max(status.Log.Nodes.Count, 1), TimeSpan.Zero);
     }
 
-    private static IResult AnswerOf(string session, Receipt receipt)
+    private static JsonHttpResult<EndSessionAnswer> AnswerOf(string session, Receipt receipt)
     {
         var answer = new EndSessionAnswer
         {
