@@ -62,16 +62,17 @@ internal sealed class SharedRecords(
     /// record gives way to it, whichever node's news come first.</summary>
     public static async Task PutAsync(AccountsDb db, IReadOnlyList<RevocationRow> rows)
     {
+        var ids = rows.Select(row => row.Id).ToList();
+        var known = await db.Revocations.Where(row => ids.Contains(row.Id)).ToDictionaryAsync(row => row.Id);
         foreach (var row in rows)
         {
-            var known = await db.Revocations.FindAsync(row.Id);
-            if (known is null)
+            if (known.TryAdd(row.Id, row))
             {
                 db.Revocations.Add(row);
             }
             else
             {
-                Merge(db, known, row);
+                Merge(db, known[row.Id], row);
             }
         }
     }
