@@ -38,6 +38,9 @@ internal static partial class Log
         "Redis hides its run_id: a restart that loses entries is only noticed by nodes that had read them")]
     public static partial void RunHidden(ILogger logger);
 
+    [LoggerMessage(5105, LogLevel.Warning, "What a lost log lacks could not be given back yet: {Fault}")]
+    public static partial void NotGivenBack(ILogger logger, string fault);
+
     [LoggerMessage(5104, LogLevel.Debug, "This process could not be taken off the fleet's list: {Fault}")]
     public static partial void NotLeft(ILogger logger, string fault);
 

@@ -15,8 +15,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     /// and confirmations of many entries go together.</summary>
     private static readonly TimeSpan Coalescing = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Four to a bound: longer than <see cref="FleetWatch"/> watches before it gives somebody up.
-    /// </summary>
+    /// <summary>Four to the longer bound, its own or that of the others: longer than
+    /// <see cref="FleetWatch"/> watches before it gives somebody up.</summary>
     private const int MostRefusals = 32;
 
     private readonly IRedisLink _link;
@@ -191,9 +191,19 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         }
         foreach (var part in owed.Chunk(_options.LargestBatch))
         {
-            await AppendAsync(part, cancel);
+            try
+            {
+                await AppendAsync(part, cancel);
+            }
+            catch (IOException fault)
+            {
+                // Whether half the servers are away is what the read that follows finds out.
+                Log.NotGivenBack(_logger, fault.Message);
+                _isHalfAway = true;
+                return false;
+            }
+            _recovery.Paid(part.Length);
         }
-        _recovery.Paid(owed.Length);
         return true;
     }
 
@@ -214,7 +224,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             catch (FleetSettingsException) when (
                 !_hasRead && !_watch.SeesOthers && refusals < MostRefusals)
             {
-                await Task.Delay(_options.Freshness / 4, _clock, cancel);
+                await Task.Delay(_watch.LongestBound / 4, _clock, cancel);
             }
         }
     }

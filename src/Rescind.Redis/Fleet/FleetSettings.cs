@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Rescind.Redis;
 
 /// <summary>
@@ -19,6 +21,19 @@ internal sealed record FleetSettings(
         + $"clock_skew_s={ClockSkew.TotalSeconds:0} "
         + $"issuer_clock_difference_s={IssuerClockDifference.TotalSeconds:0.###} "
         + $"tokens_carry_iat={(TokensCarryIssuedAt ? 1 : 0)} partitions=1 log_key={KeyFingerprint ?? "none"}";
+
+    /// <summary>The freshness bound in such a text; the longest there can be, where it cannot be read.
+    /// </summary>
+    public static TimeSpan FreshnessIn(string text)
+    {
+        var longest = TimeSpan.FromMinutes(1);
+        var field = text.Split(' ')[0].Split('=');
+        return field is ["freshness_ms", var told]
+            && int.TryParse(told, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            && TimeSpan.FromMilliseconds(milliseconds) is var bound && bound < longest
+                ? bound
+                : longest;
+    }
 
     public FleetSettingsException Disagreement(string theirs) => new(
         $"The nodes on this log run with '{theirs}', this one with '{Text}'. Start it with the same "

@@ -20,6 +20,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private long? _answered;
     private long? _closed;
     private TimeSpan _watched;
+    private TimeSpan _othersBound;
     private int _servers = servers;
 
     /// <summary>When a heartbeat counter was first seen, for how long it has not moved since while this
@@ -91,6 +92,19 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         }
     }
 
+    /// <summary>By which silence is judged. Others may run with a longer bound, and refuse this process for
+    /// it; they beat as much more rarely.</summary>
+    public TimeSpan LongestBound
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _othersBound > bound ? _othersBound : bound;
+            }
+        }
+    }
+
     /// <summary>Whether somebody else lives on this log.</summary>
     public bool SeesOthers
     {
@@ -111,7 +125,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             return new Report(
                 _epoch,
                 _watched,
-                [.. others.Where(one => one.Value.Silence >= bound * BoundsOfSilence)
+                [.. others.Where(one => one.Value.Silence >= LongestBound * BoundsOfSilence)
                     .Select(one => (one.Key, one.Value.Record.Beat))],
                 [.. others.Select(one => one.Key)],
                 _servers);
@@ -132,6 +146,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
                 return (false, false);
             }
             _lastBeat = beat;
+            _othersBound = answer.OtherSettings is { } text ? FleetSettings.FreshnessIn(text) : TimeSpan.Zero;
             var now = clock.GetTimestamp();
             var isNewEpoch = answer.Epoch != _epoch;
             if (isNewEpoch)

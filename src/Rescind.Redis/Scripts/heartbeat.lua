@@ -78,7 +78,12 @@ if epoch and head[6] ~= settings then
     if state == 'open' and (records[me] or (known ~= '-' and known ~= epoch)) then
       redis.call('HSET', fleet, 'p:' .. me, beat .. ' - 0 0 0 0 ' .. details)
     end
-    return { 'settings', head[6] or '', epoch, tonumber(head[8] or '1'), registry() }
+    local servers = tonumber(head[8] or '1')
+    if known ~= epoch and tonumber(ARGV[17]) > servers then
+      servers = tonumber(ARGV[17])
+      redis.call('HSET', fleet, 'servers', servers)
+    end
+    return { 'settings', head[6] or '', epoch, servers, registry() }
   end
   redis.call('HSET', fleet, 'settings', settings)
 end

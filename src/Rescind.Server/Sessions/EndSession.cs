@@ -57,11 +57,12 @@ internal sealed class EndSession(
         return AnswerOf(session, receipt);
     }
 
-    /// <summary>The rule that hits every token of a session, or null while one may live.</summary>
+    /// <summary>The rule that ended this very session, or null. Others that hit it may be lifted, and it
+    /// would live again.</summary>
     private async Task<RevocationId?> EndedByAsync(Session row, CancellationToken cancel)
     {
         var explained = await blacklist.ExplainAsync(sessions.FactsOf(row), cancel);
-        return explained.Rules.FirstOrDefault(rule => rule.Kind != RuleKind.Token)?.Id;
+        return explained.Rules.FirstOrDefault(rule => rule.Kind == RuleKind.Session)?.Id;
     }
 
     /// <summary>What can be said of a rule without asking the other nodes: this one has applied it, and while

@@ -77,6 +77,7 @@ internal sealed class FeedFollower(
     /// bounds.</exception>
     public async ValueTask LoadAsync(CancellationToken cancel)
     {
+        Leave(false);
         for (var pauses = 0; Lease is null;)
         {
             await StepAsync(cancel);

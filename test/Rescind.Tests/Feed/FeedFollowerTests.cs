@@ -233,6 +233,10 @@ public sealed class FeedFollowerTests
         Assert.Equal(Verdict.Unknown, await world.Blacklist.CheckAsync(world.Token(), CancellationToken.None));
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
         Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+
+        // Who loads once more has come back.
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));
     }
 
     [Fact]

@@ -44,6 +44,39 @@ public sealed class OtherSettingsTests
         Assert.Equal(Verdict.Accepted, await next.Blacklist.CheckAsync(RedisNode.Token("u")));
     }
 
+    /// <summary>The fleet beats rarely: to a stranger with a short bound all of it looks dead.</summary>
+    [Fact]
+    public async Task A_stranger_with_a_shorter_bound_gives_nobody_up_who_lives()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var slow = new BlacklistOptions { Freshness = TimeSpan.FromSeconds(2) };
+        await using var node = RedisNode.Start(server.Url, slow);
+        await node.UntilCountsAsync(1);
+        var begun = Stopwatch.GetTimestamp();
+        await using var store = RedisStore.Open(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(50) });
+        var refused = Assert.ThrowsAsync<FleetSettingsException>(
+            async () => await store.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken));
+        while (!refused.IsCompleted)
+        {
+            var fleet = (string[])(await server.CommandAsync("HGETALL", "{rescind}:fleet"))!;
+            Assert.Single(fleet, field => field.StartsWith("p:", StringComparison.Ordinal));
+            await Task.Delay(20);
+        }
+        await refused;
+        Assert.True(Stopwatch.GetElapsedTime(begun) < slow.Freshness * 2, "It did not see that somebody lives.");
+        Assert.True(node.IsFresh);
+    }
+
+    [Theory]
+    [InlineData("freshness_ms=500 longest_token_lifetime_s=1", 500)]
+    [InlineData("freshness_ms=60001 x=1", 60_000)]
+    [InlineData("freshness_ms=-1", 60_000)]
+    [InlineData("freshness_ms=", 60_000)]
+    [InlineData("", 60_000)]
+    [InlineData("something else", 60_000)]
+    public void The_bound_of_others_is_read_from_what_they_run_with(string text, int milliseconds) =>
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), FleetSettings.FreshnessIn(text));
+
     /// <summary>Redis came back empty, and the first to come was started with other settings: it must not be fresh without
     /// what the others hold.</summary>
     [Fact]

@@ -53,13 +53,14 @@ public abstract class SessionTests(ServerUnderTest server)
         owner = await server.LogInAsync(owner.Email);
         var before = server.LiveRevocations();
 
-        foreach (var session in new[] { one.Session, one.Session, two.Session })
+        // What hits the second one is a rule for the user, which may be lifted: it gets one of its own, once.
+        foreach (var (session, more) in new[] { (one.Session, 0), (one.Session, 0), (two.Session, 1), (two.Session, 1) })
         {
             var again = await EndAsync(owner, session);
             Assert.Equal(session, again.Json.GetProperty("session_id").GetString());
             Assert.Equal("everywhere", again.Json.GetProperty("receipt").GetProperty("state").GetString());
+            Assert.Equal(before + more, server.LiveRevocations());
         }
-        Assert.Equal(before, server.LiveRevocations());
         Assert.Equal(IdOf(first), IdOf(await EndAsync(owner, one.Session)));
 
         (await server.SendAsync(
