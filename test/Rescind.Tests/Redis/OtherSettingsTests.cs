@@ -95,7 +95,7 @@ public sealed class OtherSettingsTests
             await Eventually.TrueAsync(
                 async () => (bool)await server.CommandAsync("HEXISTS", "{rescind}:fleet", "epoch"), "it has begun a log");
             link.Restore();
-            for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(5);)
+            for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(3);)
             {
                 Assert.NotEqual(Verdict.Accepted, newcomer.Check("t"));
                 await Task.Delay(20);

@@ -55,7 +55,7 @@ public sealed class ReplicaCountTests : IDisposable
         {
             Assert.Equal(ReceiptState.Journaled, (await node.RevokeAsync($"t{i}")).State);
         }
-        await Task.Delay(TimeSpan.FromSeconds(8), TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
         Assert.InRange(await AppendedAsync(master) - before, 0, 20);
         Assert.NotEqual(0, node.Blacklist.GetStatus().Log.JournalPending);
 
