@@ -63,8 +63,9 @@ internal sealed class Judging(
         {
             return "The token has no exp, so it could outlive any revocation.";
         }
-        if (index.Horizon != 0
-            && expires < DateTimeOffset.FromUnixTimeSeconds(index.Horizon + 1) - options.ClockSkew)
+        // In ticks, because either may be the end of the calendar.
+        if (index.Horizon != 0 && (expires - DateTimeOffset.UnixEpoch).Ticks + options.ClockSkew.Ticks
+            < (index.Horizon + 1) * TimeSpan.TicksPerSecond)
         {
             return "The token ended before revocations that are already forgotten; a clock went back.";
         }

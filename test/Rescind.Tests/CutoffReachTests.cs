@@ -76,6 +76,16 @@ public sealed class CutoffReachTests
         Assert.Equal(Verdict.Revoked, world.Blacklist.Check(token));
     }
 
+    /// <summary>Somebody wrote to the log.</summary>
+    [Fact]
+    public async Task A_horizon_at_the_end_of_the_calendar_makes_tokens_unknown()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { Horizon = DateTimeOffset.MaxValue };
+        await world.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(world.Token()));
+    }
+
     /// <summary>Once anything was forgotten, the end of a token is compared with what was.</summary>
     [Fact]
     public async Task A_token_that_ends_with_the_calendar_is_unknown_also_after_something_was_forgotten()
