@@ -47,6 +47,18 @@ internal sealed class FleetNode : IAsyncDisposable
             receipt.GetProperty("nodes_expected").GetInt32(), receipt.GetProperty("elapsed_ms").GetDouble());
     }
 
+    /// <summary>As <see cref="RevokeAsync"/>, again where the node's disk answered because a busy machine's Redis took
+    /// longer than 50 ms.</summary>
+    public async Task<Receipt> RevokeInLogAsync(string tokenId)
+    {
+        var receipt = await RevokeAsync(tokenId);
+        for (var i = 0; i < 10 && receipt.State == "journaled"; i++)
+        {
+            receipt = await RevokeAsync(tokenId);
+        }
+        return receipt;
+    }
+
     /// <summary>Lifts the revocation of a token.</summary>
     public async Task LiftAsync(string tokenId)
     {
@@ -55,7 +67,7 @@ internal sealed class FleetNode : IAsyncDisposable
         var id = Assert.Single(list.GetProperty("items").EnumerateArray()).GetProperty("id").GetString();
         var (status, _) = await _app.SendAsync(
             HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", _admin, new { reason = "restored" });
-        Assert.Equal(200, status);
+        Assert.InRange(status, 200, 202);
     }
 
     public async Task<JsonElement> MetricsAsync()

@@ -26,7 +26,7 @@ public sealed class KeyMirrorTests
         await UntilRefusedByOldAsync(old, single);
 
         var session = await app.RegisterAsync();
-        Assert.Equal(200, await app.LogOutAsync(session.Access));
+        Assert.InRange(await app.LogOutAsync(session.Access), 200, 202);
         await UntilRefusedByOldAsync(old, IdOf(session.Access));
         await UntilRefusedByOldAsync(old, IdOf(session.Refresh));
         var left = await old.KeyTimeToLiveAsync(Prefix + IdOf(session.Access));
@@ -35,7 +35,7 @@ public sealed class KeyMirrorTests
         var admin = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
         var again = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
         var (status, _) = await app.SendAsync(HttpMethod.Post, "/api/auth/logout-all", admin.Access);
-        Assert.Equal(200, status);
+        Assert.InRange(status, 200, 202);
         await UntilRefusedByOldAsync(old, IdOf(admin.Refresh));
         await UntilRefusedByOldAsync(old, IdOf(again.Access));
         var later = await app.LogInAsync(ServerProcess.AdminEmail, ServerProcess.AdminPassword);
