@@ -18,7 +18,7 @@ public sealed class BlacklistOptions
 
     /// <summary>How far an issuer's clock may be from the log's. Cutoffs reach that much into the future, and
     /// a token whose <c>iat</c> lies further ahead (and one second) is not accepted yet. Default: 2 seconds;
-    /// 0 to 1 minute.</summary>
+    /// 100 milliseconds to 1 minute.</summary>
     public TimeSpan IssuerClockDifference { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How old a node's knowledge may be and still answer; past it the answer is

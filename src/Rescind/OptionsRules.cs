@@ -9,7 +9,7 @@ internal static class OptionsRules
             TimeSpan.FromMinutes(1), TimeSpan.FromDays(3653))
         ?? Outside(nameof(options.ClockSkew), options.ClockSkew, TimeSpan.Zero, TimeSpan.FromHours(1))
         ?? Outside(nameof(options.IssuerClockDifference), options.IssuerClockDifference,
-            TimeSpan.Zero, TimeSpan.FromMinutes(1))
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1))
         ?? Outside(nameof(options.Freshness), options.Freshness,
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1))
         ?? Outside(nameof(options.CatchUpTimeout), options.CatchUpTimeout,

@@ -126,7 +126,7 @@ internal sealed class Revoking(BlacklistOptions options)
             Id = id,
             MadeAt = now,
             IssuedBefore = hasCutoff
-                ? revocation.IssuedBefore ?? CutoffAfter(logTime, steppedOver)
+                ? CutoffOf(revocation, logTime, steppedOver)
                 : null,
         };
     }
@@ -171,7 +171,7 @@ internal sealed class Revoking(BlacklistOptions options)
         revocation.Kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
 
     private static DateTimeOffset Later(DateTimeOffset time, TimeSpan by) =>
-        time > DateTimeOffset.MaxValue - by ? DateTimeOffset.MaxValue : time + by;
+        time > DateTimeOffset.MaxValue - by ? DateTimeOffset.MaxValue : time.ToUniversalTime() + by;
 
     private string? FaultOfTimes(Revocation revocation, DateTimeOffset now)
     {
@@ -188,6 +188,14 @@ internal sealed class Revoking(BlacklistOptions options)
 
     private static string? FaultOfId(Revocation revocation) =>
         revocation.Id == default ? null : "id is drawn at each call; leave it out.";
+
+    /// <summary>A cutoff that was asked for is checked by this node's clock, which may be ahead.</summary>
+    private DateTimeOffset CutoffOf(Revocation revocation, DateTimeOffset logTime, long steppedOver)
+    {
+        var most = logTime + options.IssuerClockDifference;
+        return revocation.IssuedBefore is not { } asked ? CutoffAfter(logTime, steppedOver)
+            : asked < most ? asked : most;
+    }
 
     private DateTimeOffset CutoffAfter(DateTimeOffset logTime, long steppedOver)
     {

@@ -7,7 +7,7 @@ public sealed class OptionsRulesTests
     {
         { nameof(BlacklistOptions.LongestTokenLifetime), TimeSpan.FromMinutes(1), TimeSpan.FromDays(3653) },
         { nameof(BlacklistOptions.ClockSkew), TimeSpan.Zero, TimeSpan.FromHours(1) },
-        { nameof(BlacklistOptions.IssuerClockDifference), TimeSpan.Zero, TimeSpan.FromMinutes(1) },
+        { nameof(BlacklistOptions.IssuerClockDifference), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1) },
         { nameof(BlacklistOptions.Freshness), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1) },
         { nameof(BlacklistOptions.CatchUpTimeout), TimeSpan.Zero, TimeSpan.FromSeconds(5) },
         { nameof(BlacklistOptions.JournalAfter), TimeSpan.Zero, TimeSpan.FromSeconds(10) },

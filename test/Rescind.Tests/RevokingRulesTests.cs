@@ -105,6 +105,21 @@ public sealed class RevokingRulesTests
         Assert.Equal((Now, Id), (made.MadeAt, made.Id));
         var asked = Rule(kind) with { IssuedBefore = Now.AddDays(-1) };
         Assert.Equal(hasCutoff ? Now.AddDays(-1) : null, _revoking.Complete(asked, Now, Now, 0, Id).IssuedBefore);
+
+        // This node's clock is an hour ahead of the log's.
+        var ahead = Rule(kind) with { IssuedBefore = Now };
+        Assert.Equal(
+            hasCutoff ? Now.AddHours(-1).AddSeconds(2) : null,
+            _revoking.Complete(ahead, Now, Now.AddHours(-1), 0, Id).IssuedBefore);
+    }
+
+    [Fact]
+    public void An_expiry_at_the_end_of_the_calendar_may_be_told_in_any_time_zone()
+    {
+        var last = new DateTimeOffset(9999, 12, 31, 23, 59, 59, TimeSpan.FromHours(14));
+        var rule = Revocation.OfToken("i", "t", last);
+        Assert.Null(_revoking.Fault(rule, Now));
+        Assert.Equal(DateTimeOffset.MaxValue, _revoking.Entry(_revoking.Complete(rule, Now, Now, 0, Id), Now).ExpiresAt);
     }
 
     /// <summary>Nothing is stamped further ahead than twice the difference and 20 seconds.</summary>

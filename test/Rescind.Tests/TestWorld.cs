@@ -157,7 +157,11 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
 
     public void Reconciled() => Reconciliations++;
 
-    public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => Inner.WaitAsync(after, cancel);
+    /// <summary>Something is announced all the time.</summary>
+    public bool IsAnnouncing { get; set; }
+
+    public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) =>
+        IsAnnouncing ? ValueTask.CompletedTask : Inner.WaitAsync(after, cancel);
 
     public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
     {

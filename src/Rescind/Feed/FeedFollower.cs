@@ -14,9 +14,9 @@ internal sealed class FeedFollower(
 {
     public const int ReadSize = 4096;
 
-    /// <summary>Four to a bound. A node that does not start at all is worse than one that knows only what its
-    /// disk has.</summary>
-    private const int MostPauses = 32;
+    /// <summary>How many bounds a start waits for a lease. A node that does not start at all is worse than
+    /// one that knows only what its disk has.</summary>
+    private const int MostBounds = 8;
 
     /// <summary>A rest that is cut short by shutdown is no error.</summary>
     private const ConfigureAwaitOptions RestQuietly =
@@ -78,12 +78,14 @@ internal sealed class FeedFollower(
     public async ValueTask LoadAsync(CancellationToken cancel)
     {
         Leave(false);
-        for (var pauses = 0; Lease is null;)
+        var started = clock.GetTimestamp();
+        while (Lease is null)
         {
             await StepAsync(cancel);
             if (Lease is null && _recovering)
             {
-                if (++pauses > MostPauses)
+                // By the clock: each announcement ends a pause at once.
+                if (clock.GetElapsedTime(started) > options.Freshness * MostBounds)
                 {
                     throw new IOException("The log recovers, or half its servers do not confirm.");
                 }

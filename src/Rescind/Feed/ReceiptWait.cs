@@ -22,7 +22,7 @@ internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, 
         var longest = options.WaitFor == ReceiptState.Everywhere ? options.Freshness * 1.25 : TimeSpan.Zero;
         while (true)
         {
-            var left = longest - clock.GetElapsedTime(answered);
+            var left = Left();
             var (confirmed, expected) = await ReachWithinAsync(position, left);
             if (confirmed >= expected || (left <= TimeSpan.Zero && longest > TimeSpan.Zero))
             {
@@ -32,10 +32,23 @@ internal sealed class ReceiptWait(IRevocationLog log, BlacklistOptions options, 
             {
                 return Answer(ReceiptState.Stored, confirmed, expected);
             }
+            await RestAsync(Left());
         }
+
+        TimeSpan Left() => longest - clock.GetElapsedTime(answered);
 
         Receipt Answer(ReceiptState state, int confirmed, int expected) =>
             new(id, position, state, confirmed, expected, clock.GetElapsedTime(started));
+    }
+
+    /// <summary>Between two answers of a log that does not wait for a change.</summary>
+    private async ValueTask RestAsync(TimeSpan left)
+    {
+        var rest = options.Freshness / 16;
+        if (left > TimeSpan.Zero)
+        {
+            await Task.Delay(left < rest ? left : rest, clock);
+        }
     }
 
     private async ValueTask<(int Confirmed, int Expected)> ReachWithinAsync(

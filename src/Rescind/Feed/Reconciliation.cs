@@ -2,8 +2,8 @@ namespace Rescind;
 
 /// <summary>
 /// Reads all of a log that is not the one that was read, then gives back every live revocation and lift that
-/// this node holds and did not find. What has expired by both clocks stays away: its lift may have been
-/// forgotten.
+/// this node holds and did not find, and reads on between: others give back the same. What has expired by
+/// both clocks stays away: its lift may have been forgotten.
 /// </summary>
 internal sealed class Reconciliation(
     IRevocationLog log, RevocationIndex index, LogClock time, BlacklistOptions options, TimeProvider clock)
@@ -15,7 +15,32 @@ internal sealed class Reconciliation(
     public async Task<(LogPosition Position, int Found, int Given)> RunAsync(CancellationToken cancel)
     {
         var found = new HashSet<(RevocationId, bool)>();
-        var position = default(LogPosition);
+        var position = await ReadOnAsync(default, found, cancel);
+        var (read, given, dead) = (found.Count, 0, time.DeadBefore);
+        for (var part = 0; part <= TokenTable.ShardCount; part++)
+        {
+            var lost = index.Entries(part)
+                .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift)))
+                .ToArray();
+            foreach (var batch in lost.Chunk(options.LargestBatch))
+            {
+                // A node that only appends is silent to the others: they would give it up, and the recovery
+                // would close without what it still holds.
+                position = await ReadOnAsync(position, found, cancel);
+                var missing = batch.Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+                if (missing.Length != 0)
+                {
+                    await log.AppendAsync(missing, cancel);
+                }
+                given += missing.Length;
+            }
+        }
+        return (position, read, given);
+    }
+
+    private async Task<LogPosition> ReadOnAsync(
+        LogPosition position, HashSet<(RevocationId, bool)> found, CancellationToken cancel)
+    {
         for (var atTail = false; !atTail;)
         {
             var sent = Moment.Now(clock);
@@ -33,23 +58,6 @@ internal sealed class Reconciliation(
             (position, atTail) = (batch.Position, batch.AtTail);
             time.Note(sent, batch.Time);
         }
-        return (position, found.Count, await GiveBackAsync(found, cancel));
-    }
-
-    private async Task<int> GiveBackAsync(HashSet<(RevocationId, bool)> found, CancellationToken cancel)
-    {
-        var (given, dead) = (0, time.DeadBefore);
-        for (var part = 0; part <= TokenTable.ShardCount; part++)
-        {
-            var lost = index.Entries(part)
-                .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift)))
-                .ToArray();
-            foreach (var batch in lost.Chunk(options.LargestBatch))
-            {
-                await log.AppendAsync(batch, cancel);
-            }
-            given += lost.Length;
-        }
-        return given;
+        return position;
     }
 }

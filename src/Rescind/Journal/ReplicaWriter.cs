@@ -58,7 +58,8 @@ internal sealed class ReplicaWriter(
         {
             _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || batch.Horizon > _horizon;
             _waiting.AddRange(batch.Entries.Span);
-            (_position, _horizon) = (batch.Position, batch.Horizon);
+            // What was forgotten stays forgotten, whatever a log that was lost still knows of it.
+            (_position, _horizon) = (batch.Position, batch.Horizon > _horizon ? batch.Horizon : _horizon);
             Start_NeedsLock();
             return _waiting.Count > mostWaiting ? _writing : Task.CompletedTask;
         }

@@ -39,12 +39,13 @@ public interface IRevocationLog
 
     /// <summary>Says how many processes have applied an entry, and how many follow this log. May wait for a
     /// change, but not past <paramref name="cancel"/>; returns, and does not throw, when cancelled or when
-    /// the log is away. Default: one of one, right for a log that is not shared.</summary>
+    /// the log is away. Default: one of one, or where the log is shared nobody of one: then a receipt waits
+    /// for all leases to end.</summary>
     /// <param name="position">What an append returned.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Confirmed and expected. Never counts a process whose confirmation is not certain.</returns>
     ValueTask<(int Confirmed, int Expected)> ReachAsync(LogPosition position, CancellationToken cancel) =>
-        ValueTask.FromResult((1, 1));
+        ValueTask.FromResult((IsShared ? 0 : 1, 1));
 
     /// <summary>Says who applies entries that arrive ahead of a read, when the log can announce them. Called
     /// at most once, before the first read. An announced entry comes again in a read, in its order. Default:

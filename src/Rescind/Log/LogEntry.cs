@@ -125,6 +125,10 @@ public readonly record struct LogEntry
             IsLift = (source[1] & LiftBit) != 0,
             Expiry = BinaryPrimitives.ReadUInt32LittleEndian(source[22..]),
         };
+        if (!TokenKey.Fits(head.Id))
+        {
+            return false;
+        }
         var rest = source[HeadSize..];
         if (!head.HasCutoff)
         {

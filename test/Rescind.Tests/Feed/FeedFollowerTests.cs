@@ -173,6 +173,30 @@ public sealed class FeedFollowerTests
         Assert.NotNull(world.Blacklist.GetStatus().Fault);
     }
 
+    /// <summary>Announcements end each pause at once.</summary>
+    [Fact]
+    public async Task A_start_waits_eight_bounds_for_a_lease_however_much_is_announced()
+    {
+        var world = new TestWorld(shared: true);
+        world.Log.Twist = batch => batch with { GrantsLease = false };
+        world.Log.IsAnnouncing = true;
+        var load = Task.Run(() => world.Blacklist.LoadAsync(CancellationToken.None).AsTask(), CancellationToken.None);
+        await world.Clock.UntilAsync(() => world.Log.Reads > 100);
+        Assert.False(load.IsCompleted);
+        world.Clock.Advance(TimeSpan.FromSeconds(8));
+        world.Log.Twist = null;
+        await load;
+        Assert.True(world.Blacklist.Feed.IsFresh);
+
+        var other = new TestWorld(shared: true);
+        other.Log.Twist = batch => batch with { GrantsLease = false };
+        var begun = other.Now;
+        var refused = other.Blacklist.LoadAsync(CancellationToken.None).AsTask();
+        await other.Clock.UntilAsync(() => refused.IsCompleted, TimeSpan.FromMilliseconds(250));
+        await Assert.ThrowsAsync<IOException>(() => refused);
+        Assert.InRange(other.Now - begun, TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(12));
+    }
+
     [Fact]
     public async Task A_node_gives_back_what_a_replaced_log_has_lost()
     {

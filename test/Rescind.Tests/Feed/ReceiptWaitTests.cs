@@ -13,7 +13,9 @@ public sealed class ReceiptWaitTests
         var world = await TestWorld.LoadedAsync(shared: true);
         var asked = 0;
         world.Log.Reach = () => (Math.Min(++asked, 3), 3);
-        var receipt = await world.Blacklist.RevokeAsync(Token);
+        var revoke = world.Blacklist.RevokeAsync(Token).AsTask();
+        await world.Clock.UntilAsync(() => revoke.IsCompleted, TimeSpan.FromMilliseconds(1));
+        var receipt = await revoke;
         Assert.Equal((ReceiptState.Everywhere, 3, 3), (receipt.State, receipt.NodesConfirmed, receipt.NodesExpected));
     }
 
@@ -68,7 +70,48 @@ public sealed class ReceiptWaitTests
         await SettleAsync();
         Assert.False(revoke.IsCompleted);
         world.Log.Reach = () => (3, 3);
-        await revoke.WaitAsync(TimeSpan.FromSeconds(10));
+        await world.Clock.UntilAsync(() => revoke.IsCompleted, TimeSpan.FromMilliseconds(1));
+    }
+
+    /// <summary>A log that answers at once, because it is away, is not asked all the time.</summary>
+    [Fact]
+    public async Task Whoever_answers_at_once_is_asked_now_and_then()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var asked = 0;
+        world.Log.Reach = () => (Interlocked.Increment(ref asked) * 0, 1);
+        var revoke = world.Blacklist.RevokeAsync(Token).AsTask();
+        await world.Clock.UntilAsync(() => revoke.IsCompleted, TimeSpan.FromMilliseconds(1));
+        Assert.Equal((ReceiptState.Everywhere, 0), ((await revoke).State, (await revoke).NodesConfirmed));
+        Assert.InRange(asked, 2, 25);
+    }
+
+    /// <summary>Without a word of its own about confirmations, a shared log is waited for until all leases are over.</summary>
+    [Fact]
+    public async Task A_shared_log_that_counts_nobody_says_everywhere_only_when_all_leases_are_over()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        IRevocationLog plain = new PlainLog(world.Log.Inner);
+        Assert.Equal((0, 1), await plain.ReachAsync(default, CancellationToken.None));
+        Assert.Equal((1, 1), await world.Log.Inner.ReachAsync(default, CancellationToken.None));
+    }
+
+    private sealed class PlainLog(IRevocationLog inner) : IRevocationLog
+    {
+        public bool IsShared => true;
+
+        public LogStatus Status => inner.Status;
+
+        public ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel) =>
+            inner.AppendAsync(batch, cancel);
+
+        public ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel) =>
+            inner.ReadAsync(after, max, cancel);
+
+        public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => inner.WaitAsync(after, cancel);
+
+        public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel) =>
+            inner.CompactAsync(now, cancel);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class RedisFuzzTests
         Gen.Byte[1, 6], Gen.ULong, Gen.UInt, Gen.UInt, Gen.Bool, Gen.String[Gen.Char['a', 'ÿ'], 0, 30],
         (kind, key, tag, expiry, isLift, text) => new LogEntry
         {
-            Id = new RevocationId((RuleKind)kind, key, tag), Expiry = expiry, IsLift = isLift,
+            Id = new RevocationId((RuleKind)kind, (key & ~(UInt128)7) | kind, tag), Expiry = expiry, IsLift = isLift,
             Cutoff = kind < 3 ? 0 : tag, Issuer = isLift || kind < 3 ? null : text,
             Value = isLift || kind < 3 ? null : text + "v",
         });

@@ -34,15 +34,34 @@ public sealed class ReplicaWriterTests : IDisposable
         Assert.Equal([Entry(2).Id], page.Entries.Select(entry => entry.Id));
     }
 
+    /// <summary>The log was lost, and its horizon with it; what this node forgot stays forgotten.</summary>
+    [Fact]
+    public async Task A_file_keeps_the_latest_horizon_of_any_history()
+    {
+        using var file = SqliteFile.Open(_folder.PathOf("a.db"));
+        await using var commits = new GroupCommit(file);
+        var journal = new SqliteJournal(file, commits, new SqliteRevocationLog(file, commits, TimeProvider.System));
+        var writer = new ReplicaWriter(journal, TimeSpan.Zero, TimeProvider.System, NullLogger.Instance);
+        writer.Loaded(await journal.LoadAsync(0, 100, CancellationToken.None));
+        var horizon = DateTimeOffset.UnixEpoch.AddYears(56);
+        await ReadAsync(writer, 1, new LogPosition(10, 1), horizon);
+        writer.StartOver();
+        await ReadAsync(writer, 2, new LogPosition(5, 2));
+        writer.EndOver();
+        await writer.FlushAsync();
+        Assert.Equal(horizon, (await journal.LoadAsync(0, 100, CancellationToken.None)).Horizon);
+    }
+
     private static async Task<LogPosition?> PositionAsync(SqliteJournal journal) =>
         (await journal.LoadAsync(0, 100, CancellationToken.None)).Position;
 
-    private static async Task ReadAsync(ReplicaWriter writer, int number, LogPosition position)
+    private static async Task ReadAsync(
+        ReplicaWriter writer, int number, LogPosition position, DateTimeOffset? horizon = null)
     {
         await writer.AddAsync(new LogBatch
         {
             Entries = new[] { Entry(number) }, Position = position, AtTail = true,
-            Time = DateTimeOffset.UtcNow, Horizon = DateTimeOffset.UnixEpoch,
+            Time = DateTimeOffset.UtcNow, Horizon = horizon ?? DateTimeOffset.UnixEpoch,
         });
         await writer.FlushAsync();
     }

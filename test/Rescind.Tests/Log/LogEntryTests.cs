@@ -78,6 +78,9 @@ public sealed class LogEntryTests
         Assert.False(LogEntry.TryRead([2, .. bytes.AsSpan(1)], out _));
         Assert.False(LogEntry.TryRead([1, 7, .. bytes.AsSpan(2)], out _));
         Assert.False(LogEntry.TryRead([1, 0, .. bytes.AsSpan(2)], out _));
+
+        // A key that is not of its kind: no index could hold it.
+        Assert.False(LogEntry.TryRead([.. bytes.AsSpan(0, 2), (byte)(bytes[2] ^ 1), .. bytes.AsSpan(3)], out _));
     }
 
     [Fact]
@@ -112,7 +115,7 @@ public sealed class LogEntryTests
     {
         var entry = new LogEntry
         {
-            Id = new RevocationId(RuleKind.Key, Key, 1), IssuedBefore = DateTimeOffset.MaxValue, Issuer = "i", Value = "k",
+            Id = IdOf(RuleKind.Key), IssuedBefore = DateTimeOffset.MaxValue, Issuer = "i", Value = "k",
         };
         Assert.Equal(long.MaxValue, entry.Cutoff);
         Assert.True(LogEntry.TryRead(Bytes(entry), out var back));
@@ -123,7 +126,7 @@ public sealed class LogEntryTests
             [long.MinValue, first - 1, last + 1, long.MaxValue - 1],
             cutoff => Assert.False(LogEntry.TryRead(Bytes(entry with { Cutoff = cutoff }), out _)));
         Assert.False(LogEntry.TryRead(Bytes(entry.Lift with { Cutoff = last + 1 }), out _));
-        var ofSubject = entry with { Id = new RevocationId(RuleKind.Subject, Key, 1) };
+        var ofSubject = entry with { Id = IdOf(RuleKind.Subject) };
         Assert.All([ofSubject, ofSubject.Lift], one => Assert.False(LogEntry.TryRead(Bytes(one), out _)));
     }
 
@@ -132,10 +135,15 @@ public sealed class LogEntryTests
         Gen.Select(Gen.String[Gen.Char['a', 'ÿ'], 0, 40], Gen.Long[0, 4_000_000_000]),
         (kind, key, tag, expiry, lift, rest) => new LogEntry
         {
-            Id = new RevocationId((RuleKind)kind, key, tag), Expiry = expiry, IsLift = lift,
+            Id = new RevocationId((RuleKind)kind, KeyOf((RuleKind)kind, key), tag), Expiry = expiry, IsLift = lift,
             Cutoff = kind < 3 ? 0 : rest.Item2, Issuer = lift || kind < 3 ? null : rest.Item1,
             Value = lift || kind < 3 ? null : rest.Item1 + "v",
         });
+
+    private static RevocationId IdOf(RuleKind kind) => new(kind, KeyOf(kind, Key), 1);
+
+    /// <summary>A key names its kind in its last three bits.</summary>
+    private static UInt128 KeyOf(RuleKind kind, UInt128 key) => (key & ~(UInt128)7) | (uint)kind;
 
     private static byte[] Bytes(LogEntry entry)
     {
@@ -152,7 +160,7 @@ public sealed class LogEntryTests
         var cutoff = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
         var entry = new LogEntry
         {
-            Id = new RevocationId(RuleKind.Subject, Key, 1), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = cutoff, Issuer = "", Value = "",
+            Id = IdOf(RuleKind.Subject), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = cutoff, Issuer = "", Value = "",
         };
         Assert.Equal(cutoff, entry.IssuedBefore);
         Assert.Equal(DateTimeOffset.MaxValue, (entry with { IssuedBefore = DateTimeOffset.MaxValue }).IssuedBefore);
@@ -169,7 +177,7 @@ public sealed class LogEntryTests
     {
         var entry = new LogEntry
         {
-            Id = new RevocationId(RuleKind.Subject, Key, 1), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = DateTimeOffset.UnixEpoch,
+            Id = IdOf(RuleKind.Subject), ExpiresAt = DateTimeOffset.MaxValue, IssuedBefore = DateTimeOffset.UnixEpoch,
             Issuer = "i", Value = "u",
         };
         var bytes = new byte[entry.Size];
