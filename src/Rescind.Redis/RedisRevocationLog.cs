@@ -49,10 +49,11 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     {
         (_link, _names, _options, _clock, _logger) = (link, names, options, clock, logger);
         _watch = new FleetWatch(names.Process, options.Freshness, clock, servers);
-        _heartbeats = new Heartbeats(link, _watch, FleetSettings.Of(options, seal), names, logger);
+        var settings = FleetSettings.Of(options, seal);
+        _heartbeats = new Heartbeats(link, _watch, settings, names, logger);
         var codec = new PackCodec(seal);
         _pages = new PageReader(codec);
-        var appender = new Appender(link, _watch, _heartbeats, _ahead, codec, names, clock);
+        var appender = new Appender(link, _watch, _heartbeats, _ahead, codec, names, settings, clock);
         _appends = new AppendQueue(appender.AppendAsync);
         _receipts = new Receipts(_watch, _heartbeats, _confirmed, options.Freshness, clock);
         _announcements = new Announcements(link, names, _watch, _heartbeats, _ahead, codec, _news,
@@ -116,6 +117,10 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         if (_ahead.IsIncomplete(start, answer, page.Position, isAtTail) && !_recovery.IsReadingOver)
         {
             return Lost(answer, after);
+        }
+        if (isReplicated)
+        {
+            _recovery.Read(page.Entries);
         }
         // Without half the servers this may be a master beside another one, which still confirms what is
         // missing here.

@@ -30,7 +30,9 @@ internal static class StoreCall
         catch (InvalidOperationException fault)
         {
             Log.StoreUnavailable(logger, NameOf(context), fault.Message);
-            return new(default, Full);
+            // A log says with a type of its own why it takes nothing, as Redis does of other settings.
+            var isFull = fault.GetType() == typeof(InvalidOperationException);
+            return new(default, isFull ? Full : Problem.StoreUnavailable);
         }
     }
 

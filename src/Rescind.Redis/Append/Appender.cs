@@ -10,7 +10,7 @@ namespace Rescind.Redis;
 /// </summary>
 internal sealed class Appender(
     IRedisLink link, FleetWatch watch, Heartbeats heartbeats, AheadOfReads ahead, PackCodec codec,
-        RedisNames names, TimeProvider clock)
+        RedisNames names, FleetSettings settings, TimeProvider clock)
 {
     private const int Attempts = 5;
 
@@ -19,9 +19,14 @@ internal sealed class Appender(
         var packs = codec.Pack(entries);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            if (watch.Epoch == FleetWatch.NoEpoch)
+            if (watch.Epoch == FleetWatch.NoEpoch || watch.IsHeldBack)
             {
                 await heartbeats.LookAsync(CancellationToken.None);
+            }
+            if (watch.IsHeldBack)
+            {
+                throw new IOException(
+                    "Others ran with other settings a moment ago; appends wait until their leases are over.");
             }
             if (await TryAppendAsync(watch.Stay, packs, entries) is { } flight)
             {
@@ -68,13 +73,14 @@ internal sealed class Appender(
 
     private RedisValue[] Arguments(string epoch, List<EntryPack> packs, ulong[] randoms)
     {
-        var arguments = new RedisValue[3 + packs.Count * 3];
+        var arguments = new RedisValue[4 + packs.Count * 3];
         (arguments[0], arguments[1], arguments[2]) = (epoch, names.Process, names.Channel);
+        arguments[3] = settings.Text;
         for (var i = 0; i < packs.Count; i++)
         {
-            arguments[3 + i * 3] = randoms[i];
-            arguments[4 + i * 3] = packs[i].Count;
-            arguments[5 + i * 3] = packs[i].Bytes;
+            arguments[4 + i * 3] = randoms[i];
+            arguments[5 + i * 3] = packs[i].Count;
+            arguments[6 + i * 3] = packs[i].Bytes;
         }
         return arguments;
     }

@@ -115,16 +115,24 @@ internal sealed class RedisLink(
 
     public async Task SubscribeAsync(string channel, Action<byte[]> received, CancellationToken cancel)
     {
+        var (name, handler) = (RedisChannel.Literal(channel), new Action<RedisChannel, RedisValue>(
+            (_, message) => received((byte[])message!)));
+        ISubscriber? subscriber = null;
         try
         {
-            var pool = await ConnectAsync(cancel);
-            await pool.GetSubscriber()
-                .SubscribeAsync(RedisChannel.Literal(channel), (_, message) => received((byte[])message!))
-                .WaitAsync(Limit, clock, cancel);
+            subscriber = (await ConnectAsync(cancel)).GetSubscriber();
+            await subscriber.SubscribeAsync(name, handler).WaitAsync(Limit, clock, cancel);
         }
-        catch (Exception fault) when (RedisFaults.AreOf(fault))
+        catch (Exception fault)
         {
-            throw Explained(fault);
+            // The client keeps the handler of a subscription that failed, and subscribes by itself later: the
+            // next attempt would add another.
+            subscriber?.Unsubscribe(name, handler, CommandFlags.FireAndForget);
+            if (RedisFaults.AreOf(fault))
+            {
+                throw Explained(fault);
+            }
+            throw;
         }
     }
 

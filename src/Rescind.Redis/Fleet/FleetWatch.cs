@@ -21,6 +21,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private long? _closed;
     private TimeSpan _watched;
     private TimeSpan _othersBound;
+    private long? _othersGone;
     private int _servers = servers;
 
     /// <summary>When a heartbeat counter was first seen, for how long it has not moved since while this
@@ -100,10 +101,29 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         {
             lock (_gate)
             {
-                return _othersBound > bound ? _othersBound : bound;
+                return LongestBound_NeedsLock;
             }
         }
     }
+
+    /// <summary>Whether others run with other settings, or did until a moment ago: their leases may be longer
+    /// than this process would wait for, and it counts none of them.</summary>
+    public bool IsHeldBack
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return IsHeldBack_NeedsLock;
+            }
+        }
+    }
+
+    private TimeSpan LongestBound_NeedsLock =>
+        IsHeldBack_NeedsLock && _othersBound > bound ? _othersBound : bound;
+
+    private bool IsHeldBack_NeedsLock => _othersBound != TimeSpan.Zero
+        && (_othersGone is not { } gone || clock.GetElapsedTime(gone) < _othersBound * 1.25);
 
     /// <summary>Whether somebody else lives on this log.</summary>
     public bool SeesOthers
@@ -146,8 +166,8 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
                 return (false, false);
             }
             _lastBeat = beat;
-            _othersBound = answer.OtherSettings is { } text ? FleetSettings.FreshnessIn(text) : TimeSpan.Zero;
             var now = clock.GetTimestamp();
+            NoteSettings_NeedsLock(answer.OtherSettings, now, isReplicated);
             var isNewEpoch = answer.Epoch != _epoch;
             if (isNewEpoch)
             {
@@ -163,6 +183,20 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             _servers = answer.Servers;
             Note_NeedsLock(answer.Processes, now, passed, removes: true);
             return (isNewEpoch, isNewlyClosed);
+        }
+    }
+
+    private void NoteSettings_NeedsLock(string? others, long now, bool isReplicated)
+    {
+        if (others is not null)
+        {
+            var theirs = FleetSettings.FreshnessIn(others);
+            _othersBound = IsHeldBack_NeedsLock && _othersBound > theirs ? _othersBound : theirs;
+            _othersGone = null;
+        }
+        else if (isReplicated)
+        {
+            _othersGone ??= now;
         }
     }
 
@@ -227,7 +261,8 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             ? clock.GetElapsedTime(before, now)
             : TimeSpan.Zero;
         _answered = isReplicated ? now : null;
-        return passed < bound / 2 ? passed : bound / 2;
+        var most = LongestBound_NeedsLock / 2;
+        return passed < most ? passed : most;
     }
 
     private void Note_NeedsLock(

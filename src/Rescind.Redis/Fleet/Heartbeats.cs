@@ -113,7 +113,7 @@ internal sealed class Heartbeats(
                     report.Epoch,
                 _reportedIn == report.Epoch
                     ? 1 : 0, (long)report.Watched.TotalMilliseconds, RedisNames.Draw(),
-                (long)(settings.Freshness * 2).TotalMilliseconds, names.ChannelOf(""),
+                (long)(watch.LongestBound * 2).TotalMilliseconds, names.ChannelOf(""),
                 report.Silent.Length, report.Remembered.Length, _writers.Count, report.Servers,
             };
             arguments.AddRange(report.Silent.SelectMany(one => new RedisValue[] { one.Key, one.Beat }));

@@ -19,6 +19,7 @@ internal sealed class Announcements(
     ILogger logger)
 {
     private int _state;
+    private bool _hearsAppends;
     private string? _fault;
 
     /// <summary>Applies announced entries; null: nobody does, so they only wake the reader.</summary>
@@ -33,7 +34,11 @@ internal sealed class Announcements(
         }
         try
         {
-            await link.SubscribeAsync(names.Channel, Appended, cancel);
+            if (!_hearsAppends)
+            {
+                await link.SubscribeAsync(names.Channel, Appended, cancel);
+                _hearsAppends = true;
+            }
             await link.SubscribeAsync(names.ChannelOf(names.Process), Confirmed, cancel);
             _fault = null;
         }

@@ -95,4 +95,18 @@ internal sealed class Recovery
             _owed = _owed[count..];
         }
     }
+
+    /// <summary>What a read that half the servers confirmed has brought is in the log, whoever appended
+    /// it.</summary>
+    public void Read(IReadOnlyCollection<LogEntry> entries)
+    {
+        lock (_gate)
+        {
+            if (_owed.Length != 0)
+            {
+                var read = entries.Select(entry => (entry.Id, entry.IsLift)).ToHashSet();
+                _owed = [.. _owed.Where(entry => !read.Contains((entry.Id, entry.IsLift)))];
+            }
+        }
+    }
 }

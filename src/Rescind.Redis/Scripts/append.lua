@@ -1,24 +1,24 @@
--- Appends entries in the epoch that the caller knows, and no other; never creates the header (an empty log
--- would grant leases). The registry in the answer is from the same instant: whoever joins later reads these
+-- Appends entries in the epoch that the caller knows, and no other, and only with the settings in force: how
+-- long the caller waits for others rests on them. Never creates the header (an empty log would grant leases). The registry in the answer is from the same instant: whoever joins later reads these
 -- entries in its first read, so listing and appending cannot miss each other.
 --
--- ARGV: 1 epoch, 2 key of the calling process, 3 channel, then for each pack: random part of its id, number
--- of its entries, its bytes.
+-- ARGV: 1 epoch, 2 key of the calling process, 3 channel, 4 settings, then for each pack: random part of its
+-- id, number of its entries, its bytes.
 -- Answer: "ok", last id before, id of the last pack, registry; or "epoch" when the caller must look again.
 --
 -- A pack's id is number-random. The number is that of its last entry, one more than the last id for each
 -- entry, so that every entry has a number; the random part makes a stream that was lost and grew again
 -- different from the one that was lost.
-local head = redis.call('HMGET', fleet, 'epoch', 'run', 'tail')
+local head = redis.call('HMGET', fleet, 'epoch', 'run', 'tail', 'settings')
 local before = last_id()
-if head[1] ~= ARGV[1] or not is_same_history(run_id(), head[2], before, head[3]) then
+if head[1] ~= ARGV[1] or head[4] ~= ARGV[4] or not is_same_history(run_id(), head[2], before, head[3]) then
   return { 'epoch' }
 end
 
 local number = tonumber(string.match(before, '^(%d+)'))
 local heading, packs, size = { '1', ARGV[1], ARGV[2], before }, {}, 0
 local id = before
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   number = number + tonumber(ARGV[i + 1])
   id = string.format('%.0f', number) .. '-' .. ARGV[i]
   redis.call('XADD', log, id, 'e', ARGV[i + 2])

@@ -7,7 +7,8 @@ namespace Rescind.Redis;
 /// Proves that entries were written by a node that has the fleet's key, for one log: whoever can only write
 /// to Redis can neither forge nor lift a revocation. HMAC-SHA-256, cut to 16 bytes. Entries are a union, so
 /// repeating a genuine one changes nothing, and neither its place nor its time is sealed. Not protected:
-/// somebody who can write to Redis can still remove entries; nodes that held them notice and give them back.
+/// somebody who can write to Redis can still remove entries; nodes give back what a lost log lacks, but not
+/// what was taken out of its middle.
 /// </summary>
 internal sealed class LogSeal
 {

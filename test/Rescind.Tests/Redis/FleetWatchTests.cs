@@ -66,6 +66,36 @@ public sealed class FleetWatchTests
         Assert.NotEqual(first, watch.Stay);
     }
 
+    /// <summary>Their leases may outlast what this process would wait for.</summary>
+    [Fact]
+    public void Whoever_saw_others_with_other_settings_is_held_back_until_their_leases_are_over()
+    {
+        var clock = new TestClock();
+        var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), clock);
+        Assert.False(watch.IsHeldBack);
+        Refuse(1, "freshness_ms=4000 x=1");
+        Assert.Equal((true, TimeSpan.FromSeconds(4)), (watch.IsHeldBack, watch.LongestBound));
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.True(watch.IsHeldBack);
+
+        // The losing side of a split takes this process in: the others may still get leases on the other side.
+        watch.Note(2, Answer(beatOfOther: 1), isReplicated: false);
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.True(watch.IsHeldBack);
+
+        watch.Note(3, Answer(beatOfOther: 2), isReplicated: true);
+        clock.Advance(TimeSpan.FromSeconds(4.9));
+        watch.Note(4, Answer(beatOfOther: 3), isReplicated: true);
+        Refuse(5, "freshness_ms=100 x=1");
+        Assert.Equal((true, TimeSpan.FromSeconds(4)), (watch.IsHeldBack, watch.LongestBound)); // the longest of both
+        watch.Note(6, Answer(beatOfOther: 3), isReplicated: true);
+        clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal((false, TimeSpan.FromSeconds(1)), (watch.IsHeldBack, watch.LongestBound));
+
+        void Refuse(ulong beat, string settings) => watch.Note(
+            beat, Answer(beatOfOther: 1) with { OtherSettings = settings }, isReplicated: true);
+    }
+
     private static HeartbeatAnswer Answer(ulong beatOfOther, string epoch = "epoch") => new()
     {
         Epoch = epoch, IsClosed = false, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,

@@ -106,6 +106,33 @@ public sealed class LinkTests(ITestOutputHelper output)
         }, "the fault names the password");
     }
 
+    /// <summary>The client keeps what a failed subscription was to call: after an outage at the start each revocation was
+    /// taken in once for every attempt.</summary>
+    [Fact]
+    public async Task However_long_Redis_is_away_at_the_start_an_announcement_is_heard_once()
+    {
+        using var folder = new TestFolder();
+        await using var server = await RedisServer.StartAsync();
+        await server.KillAsync();
+        var options = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(200) };
+        string made;
+        await using (var late = RedisNode.Start(server.Url, options, folder.PathOf("late.db")))
+        {
+            await Task.Delay(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+            await server.StartProcessAsync();
+            await late.UntilFreshAsync();
+            await using var writer = RedisNode.Start(server.Url, options);
+            await writer.UntilCountsAsync(2);
+            made = (await writer.RevokeAsync("t")).Id.ToString();
+            await Eventually.TrueAsync(() => late.Check("t") == Verdict.Revoked, "it is known");
+        }
+        using var file = SqliteFile.Open(folder.PathOf("late.db"));
+        await using var commits = new GroupCommit(file);
+        var journal = new SqliteJournal(file, commits, new SqliteRevocationLog(file, commits, TimeProvider.System));
+        var page = await journal.LoadAsync(0, 10_000, TestContext.Current.CancellationToken);
+        Assert.InRange(page.Entries.Count(entry => entry.Id.ToString() == made), 1, 2); // announced, and read
+    }
+
     [Fact]
     public async Task A_certificate_of_an_unknown_authority_is_refused()
     {

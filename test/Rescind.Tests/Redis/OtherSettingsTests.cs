@@ -44,6 +44,19 @@ public sealed class OtherSettingsTests
         Assert.Equal(Verdict.Accepted, await next.Blacklist.CheckAsync(RedisNode.Token("u")));
     }
 
+    /// <summary>The dead beat rarely; who comes with a bound of a tenth must watch them for as long.</summary>
+    [Fact]
+    public async Task A_much_shorter_bound_is_taken_up_after_a_crash_of_all()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var one = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(1) });
+        await one.UntilFreshAsync();
+        await one.SilenceAsync();
+        await using var next = new Loaded(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(100) });
+        await next.Blacklist.LoadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Verdict.Accepted, await next.Blacklist.CheckAsync(RedisNode.Token("u")));
+    }
+
     /// <summary>The fleet beats rarely: to a stranger with a short bound all of it looks dead.</summary>
     [Fact]
     public async Task A_stranger_with_a_shorter_bound_gives_nobody_up_who_lives()
@@ -65,6 +78,48 @@ public sealed class OtherSettingsTests
         await refused;
         Assert.True(Stopwatch.GetElapsedTime(begun) < slow.Freshness * 2, "It did not see that somebody lives.");
         Assert.True(node.IsFresh);
+    }
+
+    /// <summary>Found by the simulation: it was refused, knew the epoch by that, appended, waited for its own short bound and
+    /// said <c>everywhere</c> beside leases that were longer.</summary>
+    [Fact]
+    public async Task Who_is_refused_appends_nothing()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(2) });
+        await node.UntilCountsAsync(1);
+        await using var other = RedisStore.Open(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(100) });
+        var before = (long)await server.CommandAsync("XLEN", "{rescind}:log");
+        await Assert.ThrowsAsync<FleetSettingsException>(
+            async () => await other.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken));
+        for (var i = 0; i < 3; i++)
+        {
+            await Assert.ThrowsAsync<FleetSettingsException>(
+                async () => await other.Log.AppendAsync(new[] { Entry() }, TestContext.Current.CancellationToken));
+        }
+        Assert.Equal(before, (long)await server.CommandAsync("XLEN", "{rescind}:log"));
+        Assert.True(node.IsFresh);
+    }
+
+    /// <summary>It stood still, was given up, and others began with other settings in the same epoch.</summary>
+    [Fact]
+    public async Task Whose_settings_were_replaced_meanwhile_appends_nothing_before_it_knows()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisStore.Open(server.Url, Options());
+        await store.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken);
+        await using var next = RedisNode.Start(server.Url, Options("skew"));
+        await next.UntilFreshAsync();
+        var before = (long)await server.CommandAsync("XLEN", "{rescind}:log");
+        await Assert.ThrowsAsync<FleetSettingsException>(
+            async () => await store.Log.AppendAsync(new[] { Entry() }, TestContext.Current.CancellationToken));
+        Assert.Equal(before, (long)await server.CommandAsync("XLEN", "{rescind}:log"));
+    }
+
+    private static LogEntry Entry()
+    {
+        var id = new RevocationId(RuleKind.Token, TokenKey.Of(RuleKind.Token, "i", "t"), 1);
+        return new LogEntry { Id = id, ExpiresAt = DateTimeOffset.UtcNow.AddHours(1) };
     }
 
     [Theory]

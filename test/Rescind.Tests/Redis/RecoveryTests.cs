@@ -48,6 +48,34 @@ public sealed class RecoveryTests(ITestOutputHelper output)
         Assert.InRange(closed, TimeSpan.Zero, Limit);
     }
 
+    /// <summary>A node that only appends is silent to the others: they gave it up after five bounds, and the recovery closed
+    /// without what it still held.</summary>
+    [Fact]
+    public async Task Who_gives_back_for_long_is_not_given_up()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var options = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(200), LargestBatch = 20 };
+        await using var holder = RedisNode.Start(server.Url, options);
+        await holder.UntilFreshAsync();
+        var ids = Enumerable.Range(0, 60_000).Select(number => $"t{number}").ToList();
+        foreach (var part in ids.Chunk(2_000))
+        {
+            await Task.WhenAll(part.Chunk(20).Select(few => holder.Blacklist.RevokeAsync(
+                [.. few.Select(id => Revocation.OfToken(TestWorld.Issuer, id))], CancellationToken.None).AsTask()));
+        }
+        await server.CommandAsync("FLUSHALL");
+        await using var newcomer = RedisNode.Start(server.Url, options);
+        var (begun, last) = (Stopwatch.GetTimestamp(), new List<string>([ids[0], ids[30_000], ids[^1]]));
+        while (!newcomer.IsFresh)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(begun) < Eventually.Patience, "It is never fresh.");
+            Assert.All(last, id => Assert.NotEqual(Verdict.Accepted, newcomer.Check(id)));
+            await Task.Delay(5);
+        }
+        Assert.All(ids, id => Assert.Equal(Verdict.Revoked, newcomer.Check(id)));
+        output.WriteLine($"60,000 given back, the newcomer fresh after {Stopwatch.GetElapsedTime(begun).TotalSeconds:n1} s");
+    }
+
     [Fact]
     public async Task A_lift_that_races_retries_the_journal_compaction_and_recoveries_never_comes_undone()
     {

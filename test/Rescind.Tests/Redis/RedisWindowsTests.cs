@@ -13,14 +13,7 @@ public sealed class RedisWindowsTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var windows = await OpenAsync(redis);
-        var (granted, begun) = (0, Stopwatch.GetTimestamp());
-        while (Stopwatch.GetElapsedTime(begun) < 3 * Window)
-        {
-            var wait = await TakeAsync(windows, "caller", 10, permits: 1);
-            granted += wait == TimeSpan.Zero ? 1 : 0;
-            Assert.InRange(wait, TimeSpan.Zero, Window);
-            await Task.Delay(wait == TimeSpan.Zero ? TimeSpan.Zero : wait);
-        }
+        var granted = await GrantedAsync(windows);
 
         // In three windows at most four pieces of a window's permits, and never fewer than two.
         Assert.InRange(granted, 20, 41);
@@ -52,6 +45,31 @@ public sealed class RedisWindowsTests
         await Eventually.TrueAsync(() => AnswersAsync(windows), "it counts again");
     }
 
+    /// <summary>How often ten a window are granted in three windows. Begun anew where a call took longer than its 50 ms,
+    /// because Redis is left alone then.</summary>
+    private static async Task<int> GrantedAsync(RedisWindows windows)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                var (granted, begun) = (0, Stopwatch.GetTimestamp());
+                while (Stopwatch.GetElapsedTime(begun) < 3 * Window)
+                {
+                    var wait = await windows.TakeAsync($"caller-{tries}", 10, Window, permits: 1);
+                    granted += wait == TimeSpan.Zero ? 1 : 0;
+                    Assert.InRange(wait, TimeSpan.Zero, Window);
+                    await Task.Delay(wait == TimeSpan.Zero ? TimeSpan.Zero : wait);
+                }
+                return granted;
+            }
+            catch (IOException) when (tries < 10)
+            {
+                await Eventually.TrueAsync(() => AnswersAsync(windows), "it counts again");
+            }
+        }
+    }
+
     private static async Task<RedisWindows> OpenAsync(RedisServer redis)
     {
         var windows = RedisWindows.Open(redis.Url, TimeProvider.System);
@@ -68,9 +86,9 @@ public sealed class RedisWindowsTests
             {
                 return await windows.TakeAsync(caller, limit, Window, permits);
             }
-            catch (IOException) when (tries < 20)
+            catch (IOException) when (tries < 200)
             {
-                await Task.Delay(10);
+                await Task.Delay(20);
             }
         }
     }
