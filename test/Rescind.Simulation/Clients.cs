@@ -3,7 +3,7 @@ namespace Rescind.Simulation;
 /// <summary>Log in, refresh, revoke, lift, ask: many times a second, on any node, and most of all about what was just
 /// revoked.</summary>
 internal sealed class Clients(
-    World world, Ledger ledger, Checkers checkers, IReadOnlyList<Node> nodes, BlacklistOptions options)
+    World world, Ledger ledger, Checkers checkers, IReadOnlyList<Node> nodes, BlacklistOptions options, int slowness)
 {
     private const string Issuer = "sim";
 
@@ -14,7 +14,7 @@ internal sealed class Clients(
     /// <summary>Uses the fleet until a time.</summary>
     public void Begin(long end)
     {
-        var pace = world.Between(10, 60).TotalMilliseconds;
+        var pace = world.Between(10, 60).TotalMilliseconds * slowness;
         void Next()
         {
             if (world.Now < end)
@@ -91,7 +91,7 @@ internal sealed class Clients(
     private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
     {
         var (stamp, at, isPrivate) = await node.DoAsync(blacklist => Task.FromResult(
-            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0)));
+            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0 || node.IsAhead)));
         if (stamp == DateTimeOffset.MaxValue)
         {
             return;
@@ -140,7 +140,7 @@ internal sealed class Clients(
                 return blacklist.RevokeAsync(revocation).AsTask();
             });
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
             world.Tell($"{decision} failed: {fault.Message}");
             return;
@@ -204,7 +204,7 @@ internal sealed class Clients(
             decision.LiftReceipt = await node.DoAsync(
                 blacklist => blacklist.LiftAsync([decision.Made!.Id], "mistake", "sim").AsTask());
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
             world.Tell($"the lift of {decision} failed: {fault.Message}");
             return;
@@ -221,7 +221,7 @@ internal sealed class Clients(
             var result = await node.DoAsync(blacklist => blacklist.CompactAsync().AsTask());
             world.Tell($"{node} compacted, {result.EntriesDropped} dropped");
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
             world.Tell($"{node} did not compact: {fault.Message}");
         }

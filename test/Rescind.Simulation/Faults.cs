@@ -43,6 +43,11 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
                 disk.IsFull = false;
             }
             node.SetClock(null);
+            if (node.HasOthers)
+            {
+                node.Crash();
+                node.HasOthers = false;
+            }
             if (!node.IsAlive)
             {
                 node.Start();
@@ -57,7 +62,7 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
     private IEnumerable<Action> All() =>
     [
         Crash, Crash, FreezeProcess, SuspendMachine, PauseAllClocks, CutPull, CutPush, CutAnswers, Lossy, Slow, DiskFull, StepClock,
-        RedisAway, RedisRestarts, RedisRestartsEmpty, RedisRolledBack, Flush, FailOver, RedisFull,
+        OtherSettings, Deploy, RedisAway, RedisRestarts, RedisRestartsEmpty, RedisRolledBack, Flush, FailOver, RedisFull,
     ];
 
     private Node? Any() => nodes[Random.Next(nodes.Count)] is { IsAlive: true, IsFrozen: false } node ? node : null;
@@ -95,6 +100,50 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
                     world.Tell($"{node} starts again");
                 }
             });
+        }
+    }
+
+    /// <summary>A node runs with other settings for a while.</summary>
+    private void OtherSettings()
+    {
+        if (Any() is { } node)
+        {
+            ChangeSettings(node);
+            world.After(world.Between(Bound, Bound * 16), () =>
+            {
+                if (!_isOver)
+                {
+                    ChangeSettings(node);
+                }
+            });
+        }
+    }
+
+    /// <summary>The settings of all nodes are changed, one node after the other.</summary>
+    private void Deploy()
+    {
+        var at = TimeSpan.Zero;
+        foreach (var node in nodes)
+        {
+            world.After(at, () =>
+            {
+                if (!_isOver)
+                {
+                    ChangeSettings(node);
+                }
+            });
+            at += world.Between(1, Bound * 4);
+        }
+    }
+
+    private void ChangeSettings(Node node)
+    {
+        if (node.IsAlive)
+        {
+            node.Crash();
+            node.HasOthers = !node.HasOthers;
+            node.Start();
+            world.Tell($"{node} starts again with {(node.HasOthers ? "other settings" : "the settings it had")}");
         }
     }
 

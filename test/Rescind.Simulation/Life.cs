@@ -19,6 +19,7 @@ internal sealed class Life
     private readonly List<Node> _nodes = [];
     private readonly Checkers _checkers;
     private readonly BlacklistOptions _options;
+    private readonly bool _isSlow;
     private readonly Clients _clients;
     private readonly Faults _faults;
     private readonly Scenes _scenes;
@@ -30,13 +31,10 @@ internal sealed class Life
         _seed = seed;
         _world = new World(seed, tells);
         var random = _world.Random;
-        _options = new BlacklistOptions
-        {
-            Freshness = TimeSpan.FromMilliseconds(random.Next(3, 11) * 100),
-            LongestTokenLifetime = TimeSpan.FromMinutes(1),
-            ClockSkew = TimeSpan.FromSeconds(random.Next(0, 4)),
-            WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
-        };
+        _isSlow = _world.Chance(0.1);
+        var skew = TimeSpan.FromSeconds(random.Next(0, 4));
+        _options = Settings(skew);
+        var others = Settings(skew);
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.4) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
@@ -44,15 +42,28 @@ internal sealed class Life
         var count = Math.Max(Math.Min(random.Next(1, 8), random.Next(1, 8)), _scene is null ? 1 : 2);
         for (var number = 1; number <= count; number++)
         {
-            _nodes.Add(new Node(_world, _redis, _ledger, _options, number, hasDisk, tellsServers ? _redis.Servers.Count : 1));
+            _nodes.Add(new Node(_world, _redis, _ledger, _options, others, number, hasDisk, tellsServers ? _redis.Servers.Count : 1));
         }
-        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options, tellsServers);
+        _checkers = new Checkers(_world, _ledger, _redis, _nodes, [_options, others], tellsServers);
         _redis.Wrote = _checkers.Wrote;
-        _clients = new Clients(_world, _ledger, _checkers, _nodes, _options);
+        _clients = new Clients(_world, _ledger, _checkers, _nodes, _options, Pace);
         _faults = new Faults(_world, _redis, _nodes, _options);
         _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
-        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms, wait for {_options.WaitFor}"));
     }
+
+    /// <summary>How many times slower a life is than most: in slow ones, rules expire.</summary>
+    private int Pace => _isSlow ? 20 : 1;
+
+    /// <summary>Settings of a fleet. What was revoked is kept for the skew of then, so that must not be raised in a life.</summary>
+    private BlacklistOptions Settings(TimeSpan skew) => new()
+    {
+        Freshness = TimeSpan.FromMilliseconds(_world.Random.Next(3, 11) * 100 * (_isSlow ? 10 : 1)),
+        LongestTokenLifetime = TimeSpan.FromMinutes(1),
+        ClockSkew = skew,
+        WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
+        TokensCarryIssuedAt = _world.Chance(0.5),
+    };
 
     /// <summary>Goes on until everything is confirmed and has arrived, and a few bounds longer, at most until the stated
     /// time.</summary>
@@ -72,7 +83,7 @@ internal sealed class Life
         {
             _world.After(_world.Between(0, _world.Chance(0.3) ? 2_000 : 50), node.Start);
         }
-        var end = _world.Between(5_000, 10_000).Ticks;
+        var end = _world.Between(5_000, 10_000).Ticks * Pace;
         _clients.Begin(end);
         _faults.Begin(end, _scene is null ? 0.35 : 0.05);
         if (_scene is { } scene)

@@ -6,8 +6,11 @@ namespace Rescind.Simulation;
 /// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
 /// and the clocks that it had.</summary>
 internal sealed class Node(
-    World world, RedisGroup redis, Ledger ledger, BlacklistOptions options, int number, bool hasDisk, int servers)
+    World world, RedisGroup redis, Ledger ledger, BlacklistOptions first, BlacklistOptions others, int number, bool hasDisk,
+    int servers)
 {
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
     private Turn? _turn;
     private bool _isChecking;
     private bool _wasSuspended;
@@ -33,6 +36,15 @@ internal sealed class Node(
     public long AllClocksStoodUntil { get; private set; } = long.MinValue;
 
     public bool IsFrozen => _turn!.IsFrozen;
+
+    /// <summary>Whether it has not read the log since its start, and its wall clock, all that it knows of the time, is
+    /// ahead.</summary>
+    public bool IsAhead => !Blacklist!.Feed.HasLoaded && Clock.Ahead > Second;
+
+    /// <summary>Whether it is started with other settings than the fleet began with.</summary>
+    public bool HasOthers { get; set; }
+
+    private BlacklistOptions Options => Blacklist!.Options;
 
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
     public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
@@ -113,7 +125,7 @@ internal sealed class Node(
     private void Remember()
     {
         var reading = Clock.Reading;
-        _disturbed.RemoveAll(one => reading.Monotonic - one.Monotonic > (options.Freshness * 1.25).Ticks);
+        _disturbed.RemoveAll(one => reading.Monotonic - one.Monotonic > (Options.Freshness * 1.25).Ticks);
         _disturbed.Add((world.Now, reading.Monotonic, reading.Wall));
     }
 
@@ -122,7 +134,7 @@ internal sealed class Node(
     private void LookForHiddenPause()
     {
         var (monotonic, wall) = Clock.Reading;
-        var bound = options.Freshness.Ticks;
+        var bound = Options.Freshness.Ticks;
         foreach (var one in _disturbed)
         {
             var (passed, byMonotonic, byWall) = (world.Now - one.True, monotonic - one.Monotonic, wall - one.Wall);
@@ -147,7 +159,7 @@ internal sealed class Node(
     public Task<(long Began, Verdict? Verdict, bool IsFresh)> CheckAsync(TokenFacts token) => DoAsync(async blacklist =>
     {
         var began = world.Now;
-        if (token.ExpiresAt + options.ClockSkew <= Clock.GetUtcNow())
+        if (token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow())
         {
             return (began, (Verdict?)null, false);
         }
@@ -164,7 +176,7 @@ internal sealed class Node(
     /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
     private void Interrupt()
     {
-        var (isWhole, time) = (world.Chance(0.5), world.Between(1, options.Freshness.TotalMilliseconds * 3));
+        var (isWhole, time) = (world.Chance(0.5), world.Between(1, Options.Freshness.TotalMilliseconds * 3));
         var turn = _turn!;
         Clock.Read = () =>
         {
@@ -188,6 +200,7 @@ internal sealed class Node(
 
     private void Build(RedisNames names)
     {
+        var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
         IRevocationLog log = Disk is null
             ? shared
@@ -218,7 +231,8 @@ internal sealed class Node(
 
         public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel)
         {
-            ledger.Completed(records, node.Blacklist!.Feed.Lease?.Sent.Timestamp);
+            var feed = node.Blacklist!.Feed;
+            ledger.Completed(records, feed.Lease?.Sent.Timestamp, !feed.HasLoaded && node.Clock.Ahead < -Second);
             return _recent.AddAsync(records, cancel);
         }
 

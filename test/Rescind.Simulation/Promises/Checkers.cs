@@ -4,7 +4,7 @@ using Rescind.Redis;
 namespace Rescind.Simulation;
 
 internal sealed class Checkers(
-    World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions options, bool tellsServers)
+    World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions[] settings, bool tellsServers)
 {
     public const string Immediate = "1 immediate";
     public const string NoFalseRefusal = "2 no false refusal";
@@ -13,6 +13,9 @@ internal sealed class Checkers(
     public const string Progress = "5 progress";
 
     private static readonly PackCodec Codec = new(null);
+
+    /// <summary>How far back a lease of any node may reach, by its own clock.</summary>
+    private long LongestBound { get; } = settings.Max(one => (one.Freshness * 1.25).Ticks);
 
     /// <summary>Until when a master that had lost the log and had no replica was taken for the only one, because nobody had
     /// told how many there are.</summary>
@@ -147,37 +150,37 @@ internal sealed class Checkers(
         decision is { IsAcknowledged: true, LiftBegunAt: long.MaxValue } && decision.Receipt!.State switch
         {
             ReceiptState.Everywhere => decision.AnsweredAt < began,
-            ReceiptState.Stored => decision.AnsweredAt + (options.Freshness * 1.25).Ticks < began,
+            ReceiptState.Stored => decision.AnsweredAt + LongestBound < began,
             _ => node == decision.By && decision.AnsweredAt < began,
         };
 
     private bool IsException(Decision decision, Node node) =>
         (decision.IsUnheld && !decision.IsDue)
         || decision.AnsweredAt <= _lonelyUntil
-        || node.AllClocksStoodUntil + (options.Freshness * 1.25).Ticks >= decision.StartedAt;
+        || node.AllClocksStoodUntil + LongestBound >= decision.StartedAt;
 
     /// <summary>A log-in right after a cutoff is stamped past it, ahead of the clock. A node that cannot know that cutoff,
     /// because it or the other one cannot reach the log, or because everybody who held it is gone, may make a new one that
     /// does not reach so far. Nor does one of a machine that was suspended and has not read the log since: its clock
-    /// for the log stood still.</summary>
+    /// for the log stood still. Nor does one of a node that was just started, cannot read the log, and whose wall clock
+    /// is behind.</summary>
     private bool IsSteppedOver(Decision decision, Issued token) =>
         decision.Kind == RuleKind.Subject
         && (token.IsPrivate || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
             || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
         && token.Facts.AuthenticatedAt > decision.Made!.IssuedBefore
         && (token.Facts.AuthenticatedAt > World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + TimeSpan.FromSeconds(1)
-            || (decision.IsBlind && decision.By.HidTime));
+            || (decision.IsBlind && decision.By.HidTime) || decision.IsBehind);
 
     /// <summary>Lifted, and this node must know: it is fresh, and the lift was confirmed everywhere.</summary>
     private bool IsUndone(Decision decision, Node node, long began, bool isFresh) =>
         isFresh && !IsException(decision, node) && decision.LiftReceipt is { State: not ReceiptState.Journaled } && decision.LiftAnsweredAt
-            + (decision.LiftReceipt.State == ReceiptState.Stored ? (options.Freshness * 1.25).Ticks : 0) < began;
+            + (decision.LiftReceipt.State == ReceiptState.Stored ? LongestBound : 0) < began;
 
     /// <summary>Whether no clock in the world may have let it expire.</summary>
     private bool Lives(Decision decision) => decision.Made!.Kind == RuleKind.Token
-        ? Lives(decision.Made.ExpiresAt!.Value + options.ClockSkew)
-        : decision.Made.Kind == RuleKind.Subject
-            || Lives(decision.Made.MadeAt + options.LongestTokenLifetime);
+        ? Lives(decision.Made.ExpiresAt!.Value + settings[0].ClockSkew)
+        : Lives(decision.Made.MadeAt + settings[0].LongestTokenLifetime);
 
     private bool Lives(DateTimeOffset expires) =>
         expires == DateTimeOffset.MaxValue || expires > World.Beginning + TimeSpan.FromTicks(world.Now) + TimeSpan.FromSeconds(1);

@@ -8,7 +8,8 @@ namespace Rescind.Simulation;
 /// <param name="Facts">What it says.</param>
 /// <param name="At">When it was issued.</param>
 /// <param name="LoggedInAt">When its session began.</param>
-/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
+/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over, or knew no time
+/// but that of its wall clock, which was ahead.</param>
 internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate)
 {
     /// <summary>Header and payload of a token without <c>jti</c>; null: it has one.</summary>
@@ -59,6 +60,9 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     /// <summary>Its node could not read the log when it decided, so it may not know the newest cutoffs.</summary>
     public bool IsBlind { get; set; }
+
+    /// <summary>Its node had not read the log since its start and its wall clock was behind: it knew no other time.</summary>
+    public bool IsBehind { get; set; }
 
     /// <summary>Its node's disk was full, so only the log and other nodes have it.</summary>
     public bool IsUnkept { get; set; }
@@ -128,12 +132,14 @@ internal sealed class Ledger
     /// <summary>A node completed revocations and is about to append them.</summary>
     /// <param name="records">What it decided.</param>
     /// <param name="newest">When it last read the log, by its monotonic clock; null: it has no lease.</param>
-    public void Completed(IReadOnlyList<Revocation> records, long? newest)
+    /// <param name="isBehind">Whether it knew no time but that of its wall clock, which was behind.</param>
+    public void Completed(IReadOnlyList<Revocation> records, long? newest, bool isBehind)
     {
         foreach (var record in records.Where(record => record.LiftedAt is null))
         {
             var decision = _byNumber[record.Note!];
             (decision.Made, decision.IsBlind) = (record, newest is null || newest < decision.BegunByClock);
+            decision.IsBehind = isBehind;
         }
     }
 }

@@ -62,7 +62,7 @@ internal sealed class RedisGroup
     /// to follow.</summary>
     public void FailOver(bool isOldAlive, TimeSpan split)
     {
-        var chosen = Servers.FirstOrDefault(one => one != Master && one.IsUp);
+        var chosen = Servers.FirstOrDefault(one => one.MasterOfIt == Master && one.IsUp);
         if (chosen is null)
         {
             return;

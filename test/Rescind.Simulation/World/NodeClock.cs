@@ -40,6 +40,9 @@ internal sealed class NodeClock(World world, double rate) : TimeProvider
     /// <summary>Whether the wall clock was ever set back.</summary>
     public bool WasSetBack { get; private set; }
 
+    /// <summary>By how much the wall clock is ahead.</summary>
+    public TimeSpan Ahead => TimeSpan.FromTicks(Wall - world.Now);
+
     /// <summary>Sets the wall clock.</summary>
     public void Step(TimeSpan by)
     {
