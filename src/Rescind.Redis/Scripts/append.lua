@@ -1,6 +1,7 @@
 -- Appends entries in the epoch that the caller knows, and no other, and only with the settings in force: how
--- long the caller waits for others rests on them. Never creates the header (an empty log would grant leases). The registry in the answer is from the same instant: whoever joins later reads these
--- entries in its first read, so listing and appending cannot miss each other.
+-- long the caller waits for others rests on them. Never creates the header (an empty log would grant leases).
+-- The registry in the answer is from the same instant: whoever joins later reads these entries in its first
+-- read, so listing and appending cannot miss each other.
 --
 -- ARGV: 1 epoch, 2 key of the calling process, 3 channel, 4 settings, then for each pack: random part of its
 -- id, number of its entries, its bytes.
