@@ -99,7 +99,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         await _announcements.SubscribeAsync(cancel);
         var hasPaid = await GiveBackAsync(cancel);
         Volatile.Write(ref _sentAt, _news.Version);
-        var start = _ahead.StartAfter(after);
+        var start = _ahead.StartAfter(after, walks: !_recovery.IsOpen);
         var sent = _clock.GetTimestamp();
         var (answer, isReplicated) = await BeatAsync(start.From, max, cancel);
         _isHalfAway = !isReplicated;
@@ -120,7 +120,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         }
         if (isReplicated)
         {
-            _recovery.Read(page.Entries);
+            _recovery.Paid(page.Entries);
         }
         // Without half the servers this may be a master beside another one, which still confirms what is
         // missing here.
@@ -207,7 +207,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
                 _isHalfAway = true;
                 return false;
             }
-            _recovery.Paid(part.Length);
+            _recovery.Paid(part);
         }
         return true;
     }

@@ -36,7 +36,7 @@ internal sealed class Life
         _options = Settings(skew);
         var others = Settings(skew);
         _redis = new RedisGroup(_world, lua, random.Next(3));
-        _scene = _world.Chance(0.4) ? random.Next(Scenes.Kinds) : null;
+        _scene = _world.Chance(0.6) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
         var tellsServers = seed % 2 == 0;
         var count = Math.Max(Math.Min(random.Next(1, 8), random.Next(1, 8)), _scene is null ? 1 : 2);

@@ -122,6 +122,8 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private TimeSpan LongestBound_NeedsLock =>
         IsHeldBack_NeedsLock && _othersBound > bound ? _othersBound : bound;
 
+    private bool IsRefused_NeedsLock => _othersBound != TimeSpan.Zero && _othersGone is null;
+
     private bool IsHeldBack_NeedsLock => _othersBound != TimeSpan.Zero
         && (_othersGone is not { } gone || clock.GetElapsedTime(gone) < _othersBound * 1.25);
 
@@ -177,7 +179,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
                 _confirmed.Clear();
             }
             var passed = PassedWithAnswers_NeedsLock(now, isReplicated);
-            _watched += passed;
+            _watched += passed < bound / 2 ? passed : bound / 2;
             var isNewlyClosed = answer.IsClosed && isReplicated && _closed is null;
             _closed ??= isNewlyClosed ? now : null;
             _servers = answer.Servers;
@@ -261,7 +263,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             ? clock.GetElapsedTime(before, now)
             : TimeSpan.Zero;
         _answered = isReplicated ? now : null;
-        var most = LongestBound_NeedsLock / 2;
+        var most = (IsRefused_NeedsLock && _othersBound > bound ? _othersBound : bound) / 2;
         return passed < most ? passed : most;
     }
 

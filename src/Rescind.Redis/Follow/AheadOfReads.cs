@@ -47,7 +47,10 @@ internal sealed class AheadOfReads
 
     /// <summary>From where a read may go on although only <paramref name="after"/> was read: everything up to
     /// there was announced without a gap, and is applied.</summary>
-    public Start StartAfter(LogPosition after)
+    /// <param name="after">What was read.</param>
+    /// <param name="walks">Whether to go on from there; whoever gives something back wants to see what stands
+    /// in the log already.</param>
+    public Start StartAfter(LogPosition after, bool walks = true)
     {
         lock (_gate)
         {
@@ -56,7 +59,7 @@ internal sealed class AheadOfReads
                 _orderBeforeReadingOver = _order;
             }
             var walked = new List<LogPosition>();
-            while (_next.Remove(after, out var next))
+            while (walks && _next.Remove(after, out var next))
             {
                 walked.Add(next);
                 after = next;

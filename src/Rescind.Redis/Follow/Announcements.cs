@@ -58,7 +58,9 @@ internal sealed class Announcements(
         {
             return; // own entries are applied already; what cannot be read here stops the read
         }
-        if (message.Epoch == watch.Epoch && message.IsWhole && Apply is { } apply
+        // Whoever is refused reads nothing: its file would hold what no position of it speaks of, and a start
+        // from there would not miss it in a log that was rolled back.
+        if (message.Epoch == watch.Epoch && !watch.IsHeldBack && message.IsWhole && Apply is { } apply
             && IsApplied(apply, message.Entries))
         {
             ahead.Announced(message);

@@ -87,25 +87,16 @@ internal sealed class Recovery
         }
     }
 
-    /// <summary>The first so many are appended again.</summary>
-    public void Paid(int count)
-    {
-        lock (_gate)
-        {
-            _owed = _owed[count..];
-        }
-    }
-
-    /// <summary>What a read that half the servers confirmed has brought is in the log, whoever appended
-    /// it.</summary>
-    public void Read(IReadOnlyCollection<LogEntry> entries)
+    /// <summary>These are in the log: appended again, or brought by a read that half the servers
+    /// confirmed.</summary>
+    public void Paid(IReadOnlyCollection<LogEntry> entries)
     {
         lock (_gate)
         {
             if (_owed.Length != 0)
             {
-                var read = entries.Select(entry => (entry.Id, entry.IsLift)).ToHashSet();
-                _owed = [.. _owed.Where(entry => !read.Contains((entry.Id, entry.IsLift)))];
+                var paid = entries.Select(entry => (entry.Id, entry.IsLift)).ToHashSet();
+                _owed = [.. _owed.Where(entry => !paid.Contains((entry.Id, entry.IsLift)))];
             }
         }
     }

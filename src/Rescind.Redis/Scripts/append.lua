@@ -16,13 +16,37 @@ if head[1] ~= ARGV[1] or head[4] ~= ARGV[4] or not is_same_history(run_id(), hea
   return { 'epoch' }
 end
 
-local number = tonumber(string.match(before, '^(%d+)'))
+local number, id = tonumber(string.match(before, '^(%d+)')), before
+
+local function add(command, i)
+  local reached = number + tonumber(ARGV[i + 1])
+  local name = string.format('%.0f', reached) .. '-' .. ARGV[i]
+  local reply = command('XADD', log, name, 'e', ARGV[i + 2])
+  if type(reply) ~= 'table' then
+    number, id = reached, name
+  end
+  return reply
+end
+
+-- Redis remembers the largest id that ever was, also of an entry that somebody has deleted, and takes no smaller
+-- one: the numbers go on from there.
+local refused = add(redis.pcall, 5)
+if type(refused) == 'table' then
+  if string.find(refused.err, 'equal or smaller') then
+    local info = redis.call('XINFO', 'STREAM', log)
+    for i = 1, #info, 2 do
+      before = info[i] == 'last-generated-id' and info[i + 1] or before
+    end
+    number = tonumber(string.match(before, '^(%d+)'))
+  end
+  add(redis.call, 5)
+end
+
 local heading, packs, size = { '1', ARGV[1], ARGV[2], before }, {}, 0
-local id = before
 for i = 5, #ARGV, 3 do
-  number = number + tonumber(ARGV[i + 1])
-  id = string.format('%.0f', number) .. '-' .. ARGV[i]
-  redis.call('XADD', log, id, 'e', ARGV[i + 2])
+  if i > 5 then
+    add(redis.call, i)
+  end
   heading[#heading + 1] = id
   heading[#heading + 1] = #ARGV[i + 2]
   packs[#packs + 1] = ARGV[i + 2]

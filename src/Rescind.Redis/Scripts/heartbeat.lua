@@ -70,13 +70,17 @@ local function is_alone()
 end
 
 -- A process that is refused goes on watching, so that it gives up whoever died and left its settings behind. One
--- that comes from another epoch may hold what a lost log lacks, so no recovery closes without it.
+-- that comes from another epoch may hold what a lost log lacks, so no recovery closes without it, nor before those
+-- that run as it does had their two bounds to come.
 if epoch and head[6] ~= settings then
   give_up_silent()
   if not is_alone() then
     remember_others()
     if state == 'open' and (records[me] or (known ~= '-' and known ~= epoch)) then
       redis.call('HSET', fleet, 'p:' .. me, beat .. ' - 0 0 0 0 ' .. details)
+    end
+    if state == 'open' and known ~= '-' and known ~= epoch and two_bounds > least then
+      redis.call('HSET', fleet, 'least', two_bounds)
     end
     local servers = tonumber(head[8] or '1')
     if known ~= epoch and tonumber(ARGV[17]) > servers then

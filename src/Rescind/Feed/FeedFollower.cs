@@ -78,14 +78,15 @@ internal sealed class FeedFollower(
     public async ValueTask LoadAsync(CancellationToken cancel)
     {
         Leave(false);
-        var started = clock.GetTimestamp();
+        long? since = null;
         while (Lease is null)
         {
             await StepAsync(cancel);
             if (Lease is null && _recovering)
             {
-                // By the clock: each announcement ends a pause at once.
-                if (clock.GetElapsedTime(started) > options.Freshness * MostBounds)
+                // Since all was read, by the clock: each announcement ends a pause at once.
+                since ??= clock.GetTimestamp();
+                if (clock.GetElapsedTime(since.Value) > options.Freshness * MostBounds)
                 {
                     throw new IOException("The log recovers, or half its servers do not confirm.");
                 }

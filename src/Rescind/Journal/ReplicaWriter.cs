@@ -58,8 +58,10 @@ internal sealed class ReplicaWriter(
         {
             _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || batch.Horizon > _horizon;
             _waiting.AddRange(batch.Entries.Span);
-            // What was forgotten stays forgotten, whatever a log that was lost still knows of it.
-            (_position, _horizon) = (batch.Position, batch.Horizon > _horizon ? batch.Horizon : _horizon);
+            // What was forgotten stays forgotten, whatever a log that was lost still knows of it. Only what
+            // is over is forgotten: a later horizon is somebody's mistake, and must not stay.
+            var isLater = batch.Horizon > _horizon && batch.Horizon <= batch.Time;
+            (_position, _horizon) = (batch.Position, isLater ? batch.Horizon : _horizon);
             Start_NeedsLock();
             return _waiting.Count > mostWaiting ? _writing : Task.CompletedTask;
         }

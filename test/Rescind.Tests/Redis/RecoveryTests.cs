@@ -76,6 +76,31 @@ public sealed class RecoveryTests(ITestOutputHelper output)
         output.WriteLine($"60,000 given back, the newcomer fresh after {Stopwatch.GetElapsedTime(begun).TotalSeconds:n1} s");
     }
 
+    /// <summary>Redis remembers the id of what was deleted, and took no append any more, for good.</summary>
+    [Fact]
+    public async Task What_somebody_put_into_the_log_and_took_out_again_stops_no_append()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url, Options());
+        await using var second = RedisNode.Start(server.Url, Options());
+        await first.UntilCountsAsync(2);
+        await first.RevokeAsync("before");
+        var foreign = (string?)await server.CommandAsync("XADD", "{rescind}:log", "*", "a", "b");
+        await Eventually.TrueAsync(() => !first.IsFresh && !second.IsFresh, "nobody can read it");
+        await server.CommandAsync("XDEL", "{rescind}:log", foreign!);
+        await first.UntilFreshAsync();
+        await second.UntilFreshAsync();
+        await first.UntilCountsAsync(2);
+        foreach (var (id, node) in new[] { ("one", first), ("two", second), ("three", first) })
+        {
+            Assert.Equal(ReceiptState.Everywhere, (await node.RevokeAsync(id)).State);
+            Assert.Equal((Verdict.Revoked, Verdict.Revoked), (first.Check(id), second.Check(id)));
+        }
+        await using var late = RedisNode.Start(server.Url, Options());
+        await late.UntilFreshAsync();
+        Assert.All(["before", "one", "two", "three"], id => Assert.Equal(Verdict.Revoked, late.Check(id)));
+    }
+
     [Fact]
     public async Task A_lift_that_races_retries_the_journal_compaction_and_recoveries_never_comes_undone()
     {
