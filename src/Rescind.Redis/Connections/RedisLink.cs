@@ -130,7 +130,9 @@ internal sealed class RedisLink(
             subscriber?.Unsubscribe(name, handler, CommandFlags.FireAndForget);
             if (RedisFaults.AreOf(fault))
             {
-                throw Explained(fault);
+                // No word of whether Redis is lost: calls have another connection, and tell.
+                _faults.Count();
+                throw new IOException(RedisFaults.SentenceOf(fault, _failure), fault);
             }
             throw;
         }
