@@ -35,7 +35,8 @@ internal sealed class RedisNode : IAsyncDisposable
     /// <summary>Waits until this writer's receipts count so many nodes.</summary>
     public Task UntilCountsAsync(int nodes) => Eventually.TrueAsync(
         async () => await RevokeAsync($"warm-up-{Guid.NewGuid()}") is var receipt
-            && (receipt.NodesConfirmed, receipt.NodesExpected) == (nodes, nodes),
+            && (receipt.NodesConfirmed, receipt.NodesExpected) == (nodes, nodes)
+            && receipt.State != ReceiptState.Journaled,
         $"the writer counts {nodes} nodes");
 
     public async Task<Receipt> RevokeAsync(string id) =>

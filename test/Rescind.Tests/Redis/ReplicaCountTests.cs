@@ -61,7 +61,8 @@ public sealed class ReplicaCountTests : IDisposable
 
         await replica.StartProcessAsync();
         await Eventually.TrueAsync(() => node.Blacklist.GetStatus().Log.JournalPending == 0, "everything is confirmed");
-        Assert.Equal(ReceiptState.Everywhere, (await node.RevokeAsync("u")).State);
+        await Eventually.TrueAsync(
+            async () => (await node.RevokeAsync("u")).State == ReceiptState.Everywhere, "revocations are everywhere again");
     }
 
     private static async Task<long> BeatAsync(RedisServer server)
