@@ -54,7 +54,13 @@ internal static partial class Log
     [LoggerMessage(5202, LogLevel.Error, "{Warning}")]
     public static partial void Forged(ILogger logger, string warning);
 
+    [LoggerMessage(5203, LogLevel.Error, "{Warning}")]
+    public static partial void Missing(ILogger logger, string warning);
+
     [LoggerMessage(5300, LogLevel.Information,
         "Another node compacts the log in Redis; nothing was done here")]
     public static partial void CompactionElsewhere(ILogger logger);
+
+    [LoggerMessage(5301, LogLevel.Information, "Redis does not tell the size of the log: {Fault}")]
+    public static partial void SizeHidden(ILogger logger, string fault);
 }

@@ -41,7 +41,6 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
     private long _sentAt;
     private long _lastRead;
     private long _roundTrip;
-    private long _forged;
 
     public RedisRevocationLog(
         IRedisLink link, RedisNames names, BlacklistOptions options, LogSeal? seal, TimeProvider clock,
@@ -52,7 +51,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         var settings = FleetSettings.Of(options, seal);
         _heartbeats = new Heartbeats(link, _watch, settings, names, logger);
         var codec = new PackCodec(seal);
-        _pages = new PageReader(codec);
+        _pages = new PageReader(codec, logger);
         var appender = new Appender(link, _watch, _heartbeats, _ahead, codec, names, settings, clock);
         _appends = new AppendQueue(appender.AppendAsync);
         _receipts = new Receipts(_watch, _heartbeats, _confirmed, options.Freshness, clock);
@@ -72,9 +71,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         RoundTrip = Interlocked.Read(ref _roundTrip) is > 0 and var ticks ? TimeSpan.FromTicks(ticks) : null,
         ErrorsInLastHour = _link.FaultsInLastHour,
         Nodes = _watch.Nodes,
-        Warnings = Interlocked.Read(ref _forged) is > 0 and var forged
-            ? [.. _check.Warnings, ForgedWarning(forged)]
-            : _check.Warnings,
+        Warnings = [.. _check.Warnings, .. _pages.Warnings],
     };
 
     public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _announcements.Apply = apply;
@@ -254,10 +251,6 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         {
             var page = _pages.Read(answer.Packs, from, max);
             var wasStuck = _heartbeats.SetStuck(false);
-            if (page.Forged != 0 && Interlocked.Add(ref _forged, page.Forged) == page.Forged)
-            {
-                Log.Forged(_logger, ForgedWarning(page.Forged));
-            }
             return (page, wasStuck);
         }
         catch (IOException)
@@ -266,11 +259,6 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
             throw;
         }
     }
-
-    private static string ForgedWarning(long count) =>
-        $"Refused {count} stream entries in Redis that were not written with the fleet's key. Somebody else "
-        + "can write to Redis, or the key was changed while old entries stood there; see the log key in the "
-        + "README.";
 
     private static LogBatch Batch(
         HeartbeatAnswer answer, LogEntry[] entries, LogPosition position, bool isAtTail,

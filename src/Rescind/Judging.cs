@@ -63,9 +63,7 @@ internal sealed class Judging(
         {
             return "The token has no exp, so it could outlive any revocation.";
         }
-        // In ticks, because either may be the end of the calendar.
-        if (index.Horizon != 0 && (expires - DateTimeOffset.UnixEpoch).Ticks + options.ClockSkew.Ticks
-            < (index.Horizon + 1) * TimeSpan.TicksPerSecond)
+        if (index.Horizon != 0 && expires.ToUnixTimeSeconds() <= index.Horizon)
         {
             return "The token ended before revocations that are already forgotten; a clock went back.";
         }
@@ -83,7 +81,7 @@ internal sealed class Judging(
         }
         var ahead = options.IssuerClockDifference + StampStep;
         var isAhead = issued > lease.Sent.Wall + ahead && issued > clock.GetUtcNow() + ahead
-            && issued.ToUnixTimeSeconds() > index.LatestCutoff(token) + 1; // as our issuer stamps it
+            && issued.ToUnixTimeSeconds() > index.LatestSteppedOver(token) + 1; // as our issuer stamps it
         return isAhead ? "The token claims to be issued in the future." : null;
     }
 

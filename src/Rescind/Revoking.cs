@@ -1,9 +1,8 @@
 namespace Rescind;
 
 /// <summary>
-/// From a decision to a line of the log: what may be asked, and until when it must be remembered. Every
-/// expiry includes the clock skew that validators allow, and is never shorter than the longest life a
-/// matching token can still have.
+/// From a decision to a line of the log: what may be asked, and when the last token ends that it can hit.
+/// What validators allow beyond that is added where entries are forgotten, so that it may be changed.
 /// </summary>
 internal sealed class Revoking(BlacklistOptions options)
 {
@@ -153,25 +152,26 @@ internal sealed class Revoking(BlacklistOptions options)
 
     private DateTimeOffset Expiry(Revocation revocation, DateTimeOffset latest) => revocation.Kind switch
     {
-        RuleKind.Token => Later(
-            revocation.ExpiresAt ?? LatestEnd(latest), options.ClockSkew),
-        RuleKind.Session => Later(LatestEnd(latest), options.ClockSkew),
+        RuleKind.Token => revocation.ExpiresAt?.ToUniversalTime() ?? LatestEnd(latest),
+        RuleKind.Session => LatestEnd(latest),
         RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
-            Later(LatestEnd(latest), options.ClockSkew),
+            LatestEnd(latest),
         _ => DateTimeOffset.MaxValue,
     };
 
     /// <summary>When the last token ends that was issued by now. A rule with a cutoff of long ago hits tokens
     /// that were refreshed since, by their log-in.</summary>
-    private DateTimeOffset LatestEnd(DateTimeOffset latest) =>
-        Later(latest + _furthestStamp, options.LongestTokenLifetime);
+    private DateTimeOffset LatestEnd(DateTimeOffset latest)
+    {
+        var stamp = latest + _furthestStamp;
+        return stamp > DateTimeOffset.MaxValue - options.LongestTokenLifetime
+            ? DateTimeOffset.MaxValue
+            : stamp + options.LongestTokenLifetime;
+    }
 
     /// <summary>Whether a rule is one of "issued before".</summary>
     public static bool HasCutoff(Revocation revocation) =>
         revocation.Kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
-
-    private static DateTimeOffset Later(DateTimeOffset time, TimeSpan by) =>
-        time > DateTimeOffset.MaxValue - by ? DateTimeOffset.MaxValue : time.ToUniversalTime() + by;
 
     private string? FaultOfTimes(Revocation revocation, DateTimeOffset now)
     {

@@ -150,7 +150,7 @@ internal sealed class Clients(
         world.Tell($"{decision} answered {decision.Receipt.State}, "
             + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
         AskAround(token);
-        if (kind == RuleKind.Token && options.ClockSkew > TimeSpan.FromSeconds(1))
+        if (kind == RuleKind.Token)
         {
             AskAfterItsEnd(node, token);
         }
@@ -160,12 +160,12 @@ internal sealed class Clients(
     /// then.</summary>
     private void AskAfterItsEnd(Node node, Issued token)
     {
-        var left = token.Facts.ExpiresAt!.Value + options.ClockSkew
+        var left = token.Facts.ExpiresAt!.Value + TimeSpan.FromSeconds(Life.LongestSkew)
             - (World.Beginning + TimeSpan.FromTicks(world.Now));
         var times = left > TimeSpan.FromSeconds(6) ? 0 : 4;
         for (; times > 0; times--)
         {
-            var early = world.Between(0, options.ClockSkew.TotalMilliseconds - 1_000);
+            var early = world.Between(0, Life.LongestSkew * 1_000);
             world.After(left > early ? left - early : TimeSpan.Zero, () =>
             {
                 if (node.IsAlive && world.Chance(0.3))

@@ -13,6 +13,9 @@ internal sealed class Life
     /// <summary>How many freshness bounds after the last fault everything must be confirmed.</summary>
     public const int BoundsToHeal = 30;
 
+    /// <summary>The most that settings allow beyond a token's end, in seconds.</summary>
+    public const int LongestSkew = 3;
+
     private readonly World _world;
     private readonly RedisGroup _redis;
     private readonly Ledger _ledger = new();
@@ -32,9 +35,8 @@ internal sealed class Life
         _world = new World(seed, tells);
         var random = _world.Random;
         _isSlow = _world.Chance(0.1);
-        var skew = TimeSpan.FromSeconds(random.Next(0, 4));
-        _options = Settings(skew);
-        var others = Settings(skew);
+        _options = Settings();
+        var others = Settings();
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.6) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
@@ -49,18 +51,18 @@ internal sealed class Life
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options, Pace);
         _faults = new Faults(_world, _redis, _nodes, _options);
         _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
-        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms, wait for {_options.WaitFor}"));
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms and {others.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
     }
 
     /// <summary>How many times slower a life is than most: in slow ones, rules expire.</summary>
     private int Pace => _isSlow ? 20 : 1;
 
-    /// <summary>Settings of a fleet. What was revoked is kept for the skew of then, so that must not be raised in a life.</summary>
-    private BlacklistOptions Settings(TimeSpan skew) => new()
+    /// <summary>Settings of a fleet.</summary>
+    private BlacklistOptions Settings() => new()
     {
         Freshness = TimeSpan.FromMilliseconds(_world.Random.Next(3, 11) * 100 * (_isSlow ? 10 : 1)),
         LongestTokenLifetime = TimeSpan.FromMinutes(1),
-        ClockSkew = skew,
+        ClockSkew = TimeSpan.FromSeconds(_world.Random.Next(0, LongestSkew + 1)),
         WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
         TokensCarryIssuedAt = _world.Chance(0.5),
     };

@@ -96,6 +96,47 @@ public sealed class JudgingTests
         Assert.Equal(0, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
     }
 
+    /// <summary>All nodes are stopped and start with a larger skew: validators accept now what had ended for them.</summary>
+    [Theory]
+    [InlineData(34, Verdict.Revoked)]
+    [InlineData(36, Verdict.Unknown)] // forgotten by then
+    public async Task A_skew_that_is_raised_revives_nothing(int minutes, Verdict expected)
+    {
+        var world = await TestWorld.LoadedAsync();
+        var (token, later) = (world.Token(), world.Token("later") with { ExpiresAt = world.Now.AddMinutes(31) });
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "token-1", token.ExpiresAt));
+        await world.Blacklist.RevokeAsync(Revocation.OfToken(Issuer, "newest", DateTimeOffset.MaxValue)); // is never dropped
+        world.Clock.Advance(TimeSpan.FromMinutes(minutes));
+        await world.Blacklist.CompactAsync();
+        world.Options.ClockSkew = TimeSpan.FromHours(1);
+        var next = world.NewNode();
+        await next.LoadAsync();
+        world.Clock.Advance(TimeSpan.FromMinutes(10));
+        await next.CompactAsync();
+        await next.Feed.StepAsync(CancellationToken.None);
+        Assert.Equal(expected, next.Check(token));
+        Assert.Equal(Verdict.Accepted, next.Check(later));
+    }
+
+    /// <summary>Cutoffs in a row send log-ins ahead of the clock. Lifted, they take no token back.</summary>
+    [Fact]
+    public async Task A_token_that_stepped_over_cutoffs_is_accepted_when_they_are_lifted()
+    {
+        var world = await TestWorld.LoadedAsync();
+        var ids = new List<RevocationId>();
+        for (var i = 0; i < 8; i++)
+        {
+            ids.Add((await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"))).Id);
+        }
+        var earliest = world.Blacklist.EarliestIssueTime(world.Token());
+        Assert.InRange(earliest - world.Now, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(20));
+        var token = world.Token("after") with { IssuedAt = earliest, AuthenticatedAt = earliest };
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(token));
+        await world.Blacklist.LiftAsync(ids, "restored", "admin");
+        Assert.Equal(Verdict.Accepted, world.Blacklist.Check(token));
+        Assert.Equal(Verdict.Unknown, world.Blacklist.Check(token with { IssuedAt = earliest.AddSeconds(1) }));
+    }
+
     [Fact]
     public async Task A_token_that_lives_longer_than_allowed_stays_revoked_until_it_ends()
     {

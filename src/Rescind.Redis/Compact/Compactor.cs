@@ -127,9 +127,18 @@ internal sealed class Compactor(
     private async Task<bool> SwapLockAsync(string from, string to, CancellationToken cancel) =>
         (int)await link.RunAsync(RedisScripts.Lock, [from, to], cancel) == 1;
 
+    /// <summary>0 where a service does not tell; that must not keep the log from becoming shorter.</summary>
     private async Task<long> SizeAsync(CancellationToken cancel)
     {
-        var size = await link.ExecuteAsync("MEMORY", ["USAGE", link.Stream], cancel);
-        return size.IsNull ? 0 : (long)size;
+        try
+        {
+            var size = await link.ExecuteAsync("MEMORY", ["USAGE", link.Stream], cancel);
+            return size.IsNull ? 0 : (long)size;
+        }
+        catch (IOException refused) when (refused.InnerException is RedisServerException)
+        {
+            Log.SizeHidden(logger, refused.Message);
+            return 0;
+        }
     }
 }

@@ -115,6 +115,7 @@ internal sealed class Heartbeats(
                     ? 1 : 0, (long)report.Watched.TotalMilliseconds, RedisNames.Draw(),
                 (long)(watch.LongestBound * 2).TotalMilliseconds, names.ChannelOf(""),
                 report.Silent.Length, report.Remembered.Length, _writers.Count, report.Servers,
+                report.Horizon,
             };
             arguments.AddRange(report.Silent.SelectMany(one => new RedisValue[] { one.Key, one.Beat }));
             arguments.AddRange(report.Remembered.Select(key => (RedisValue)key));

@@ -7,8 +7,8 @@
 -- ("-": none), 9 "1" when it has reported in that epoch, 10 for how many milliseconds it has watched that
 -- epoch, by its monotonic clock, 11 a name for a new epoch, 12 two bounds in milliseconds, 13 channel prefix
 -- of processes, 14 how many silent processes it names, 15 how many processes it remembers, 16 how many writers
--- wait for its confirmation, 17 how many servers it remembers; then the silent (key and beat each), the
--- remembered, the writers.
+-- wait for its confirmation, 17 how many servers it remembers, 18 which horizon; then the silent (key and beat
+-- each), the remembered, the writers.
 -- Answer: "ok", epoch, state, found, at the tail, last id, horizon, seconds and microseconds of the server's
 -- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings", those in force, epoch,
 -- servers, registry.
@@ -40,7 +40,7 @@ end
 
 -- Compare and delete: whoever has beaten since is alive. Observations of another epoch say nothing.
 local function give_up_silent()
-  for at = 18, 16 + 2 * silent, 2 do
+  for at = 19, 17 + 2 * silent, 2 do
     local key, its_beat = ARGV[at], ARGV[at + 1]
     if known == epoch and key ~= me and records[key] and string.match(records[key], '^%d+') == its_beat then
       redis.call('HDEL', fleet, 'p:' .. key)
@@ -50,7 +50,7 @@ local function give_up_silent()
 end
 
 local function remember_others()
-  for at = 18 + 2 * silent, 17 + 2 * silent + remembered do
+  for at = 19 + 2 * silent, 18 + 2 * silent + remembered do
     local key = ARGV[at]
     if state == 'open' and known ~= epoch and key ~= me and not records[key] then
       records[key] = '0 - 0 0 0 0 -'
@@ -189,17 +189,23 @@ if seen > servers or not head[8] then
   redis.call('HSET', fleet, 'servers', servers)
 end
 
+-- So with the horizon. Nothing can have been dropped that has not ended.
+local now, horizon = redis.call('TIME'), tonumber(head[7] or '0') or 0
+if tonumber(ARGV[18]) > horizon and tonumber(ARGV[18]) <= tonumber(now[1]) then
+  horizon = tonumber(ARGV[18])
+  redis.call('HSET', fleet, 'horizon', horizon)
+end
+
 local flat = {}
 for key, record in pairs(records) do
   flat[#flat + 1] = key
   flat[#flat + 1] = record
 end
 if found and number ~= '0' then
-  local first = 18 + 2 * silent + remembered
+  local first = 19 + 2 * silent + remembered
   for i = first, first + writers - 1 do
     redis.pcall('PUBLISH', ARGV[13] .. ARGV[i], epoch .. ' ' .. me .. ' ' .. number)
   end
 end
-local now = redis.call('TIME')
-return { 'ok', epoch, state, found and 1 or 0, reached and 1 or 0, last, head[7] or '0', now[1], now[2],
+return { 'ok', epoch, state, found and 1 or 0, reached and 1 or 0, last, horizon, now[1], now[2],
   run ~= '' and 1 or 0, servers, entries, flat }

@@ -23,7 +23,7 @@ internal sealed class FeedFollower(
         ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
 
     private readonly Reconciliation _reconciliation =
-        new(log, index, new LogClock(clock, log.IsShared), options, clock);
+        new(log, index, new LogClock(clock, log.IsShared, options.ClockSkew), options, clock);
 
     private readonly Lock _gate = new();
     private Task? _step;

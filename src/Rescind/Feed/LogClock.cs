@@ -5,7 +5,7 @@ namespace Rescind;
 /// lease and tells the time all the same; so a node whose own clock is wrong neither forgets early nor makes
 /// cutoffs that are too low. Before the first answer, this node's clock is all there is.
 /// </summary>
-internal sealed class LogClock(TimeProvider clock, bool isShared)
+internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
 {
     private Reading? _last;
 
@@ -45,10 +45,21 @@ internal sealed class LogClock(TimeProvider clock, bool isShared)
         }
     }
 
-    /// <summary>The earlier of this node's clock and the log's, in Unix seconds. Until the log has told its
-    /// time nothing is dead: a clock that is wrong must not make a node forget.</summary>
-    public long DeadBefore => Volatile.Read(ref _last) is not { } last ? 0 : Math.Min(
-        clock.GetUtcNow().ToUnixTimeSeconds(), last.Now(clock).ToUnixTimeSeconds());
+    /// <summary>Tokens that ended before this are accepted by no validator: the earlier of this node's clock
+    /// and the log's, less the clock skew, in Unix seconds. Until the log has told its time nothing is dead:
+    /// a clock that is wrong must not make a node forget.</summary>
+    public long DeadBefore
+    {
+        get
+        {
+            if (Volatile.Read(ref _last) is not { } last)
+            {
+                return 0;
+            }
+            var (own, told) = (clock.GetUtcNow(), last.Now(clock));
+            return ((own < told ? own : told) - skew).ToUnixTimeSeconds();
+        }
+    }
 
     /// <summary>Takes in an answer. The log read its clock between sending and now; only what lies outside
     /// counts.</summary>

@@ -17,23 +17,19 @@ internal sealed class Reconciliation(
         var found = new HashSet<(RevocationId, bool)>();
         var position = await ReadOnAsync(default, found, cancel);
         var (read, given, dead) = (found.Count, 0, time.DeadBefore);
-        for (var part = 0; part <= TokenTable.ShardCount; part++)
+        var lost = Enumerable.Range(0, TokenTable.ShardCount + 1).SelectMany(index.Entries)
+            .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift)));
+        foreach (var batch in lost.Chunk(options.LargestBatch))
         {
-            var lost = index.Entries(part)
-                .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift)))
-                .ToArray();
-            foreach (var batch in lost.Chunk(options.LargestBatch))
+            // A node that only appends is silent to the others: they would give it up, and the recovery would
+            // close without what it still holds.
+            position = await ReadOnAsync(position, found, cancel);
+            var missing = batch.Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+            if (missing.Length != 0)
             {
-                // A node that only appends is silent to the others: they would give it up, and the recovery
-                // would close without what it still holds.
-                position = await ReadOnAsync(position, found, cancel);
-                var missing = batch.Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
-                if (missing.Length != 0)
-                {
-                    await log.AppendAsync(missing, cancel);
-                }
-                given += missing.Length;
+                await log.AppendAsync(missing, cancel);
             }
+            given += missing.Length;
         }
         return (position, read, given);
     }

@@ -69,10 +69,13 @@ internal sealed class CutoffTable
     /// client over its own, the issuer's and any subject's; those of an issuer over any. That a cutoff was
     /// lifted since does not take the token back; whose it was is not kept.</summary>
     public long LatestBefore(RuleKind kind, string issuer, string value) => Math.Max(
-        Math.Max(CutoffOf(RuleKind.Issuer, issuer, issuer), Volatile.Read(ref _latestLifted)),
+        Math.Max(CutoffOf(RuleKind.Issuer, issuer, issuer), LatestLifted),
         Math.Max(
             kind == RuleKind.Subject ? CutoffOf(kind, issuer, value) : Latest(RuleKind.Subject),
             kind == RuleKind.Client ? CutoffOf(kind, issuer, value) : Latest(RuleKind.Client)));
+
+    /// <summary>The latest cutoff that was lifted, or the least number when there is none.</summary>
+    public long LatestLifted => Volatile.Read(ref _latestLifted);
 
     public IReadOnlyList<Rule> RulesOf(RuleKind kind, string issuer, string? value) =>
         value is not null && _sets.TryGetValue(new Target(kind, issuer, value), out var set)

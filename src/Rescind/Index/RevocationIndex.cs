@@ -55,6 +55,10 @@ internal sealed class RevocationIndex
     /// </summary>
     public long LatestCutoff(in TokenFacts token) => _cutoffs.LatestFor(token);
 
+    /// <summary>The latest cutoff that a token may have stepped over, lifted or not.</summary>
+    public long LatestSteppedOver(in TokenFacts token) =>
+        Math.Max(_cutoffs.LatestFor(token), _cutoffs.LatestLifted);
+
     /// <summary>The latest cutoff that a token may have stepped over which a new rule must hit.</summary>
     public long LatestCutoffBefore(Revocation rule) =>
         _cutoffs.LatestBefore(rule.Kind, rule.Issuer, rule.Value);

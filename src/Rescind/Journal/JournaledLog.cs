@@ -84,7 +84,7 @@ internal sealed class JournaledLog : IRevocationLog
     public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _shared.Listen(entries =>
     {
         apply(entries);
-        _replica.Add(entries.Span);
+        _replica.Announce(entries.Span);
     });
 
     /// <summary>The shared log hears of it once it also has what is owed.</summary>
@@ -144,6 +144,7 @@ internal sealed class JournaledLog : IRevocationLog
     private async ValueTask<LogBatch> ReadSharedAsync(LogPosition after, int max, CancellationToken cancel)
     {
         LogBatch batch;
+        var announced = _replica.Announced;
         try
         {
             batch = await _shared.ReadAsync(after, max, cancel);
@@ -156,7 +157,7 @@ internal sealed class JournaledLog : IRevocationLog
         Volatile.Write(ref _isAway, false);
         if (batch.Found)
         {
-            await _replica.AddAsync(batch);
+            await _replica.AddAsync(batch, announced);
             if (batch.IsConfirmed)
             {
                 // What it brought is in the log, whoever appended it.

@@ -13,6 +13,7 @@ internal sealed class ReplicaWriter(
     IJournal journal, TimeSpan rest, TimeProvider clock, ILogger logger, int mostWaiting = 1_000_000)
 {
     private readonly Lock _gate = new();
+    private readonly List<LogEntry> _announced = [];
     private List<LogEntry> _waiting = [];
     private LogPosition? _position;
     private DateTimeOffset _horizon = DateTimeOffset.UnixEpoch;
@@ -39,25 +40,55 @@ internal sealed class ReplicaWriter(
         }
     }
 
-    /// <summary>Takes entries that were applied ahead of a read.</summary>
-    public void Add(ReadOnlySpan<LogEntry> entries)
+    /// <summary>How many entries have been announced that no read has reached.</summary>
+    public int Announced
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _announced.Count;
+            }
+        }
+    }
+
+    /// <summary>Takes entries that were applied ahead of a read. The file gets them with a position that
+    /// reaches past them: else a start from it would not miss them in a log that was rolled back.</summary>
+    public void Announce(ReadOnlySpan<LogEntry> entries)
     {
         lock (_gate)
         {
-            _waiting.AddRange(entries);
-            _isDirty = true;
-            Start_NeedsLock();
+            if (!_isGivenUp)
+            {
+                _announced.AddRange(entries);
+            }
+            if (_announced.Count > mostWaiting)
+            {
+                GiveUp_NeedsLock();
+            }
         }
     }
 
     /// <summary>Takes what a read brought.</summary>
+    /// <param name="batch">What it brought.</param>
+    /// <param name="announced">What <see cref="Announced"/> said when it was sent.</param>
     /// <returns>Completes when there is room for more.</returns>
-    public Task AddAsync(LogBatch batch)
+    public Task AddAsync(LogBatch batch, int announced)
     {
         lock (_gate)
         {
+            if (_isGivenUp)
+            {
+                return Task.CompletedTask;
+            }
             _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || batch.Horizon > _horizon;
             _waiting.AddRange(batch.Entries.Span);
+            if (batch.AtTail && announced != 0)
+            {
+                _waiting.AddRange(_announced.Take(announced));
+                _announced.RemoveRange(0, announced);
+                _isDirty = true;
+            }
             // What was forgotten stays forgotten, whatever a log that was lost still knows of it. Only what
             // is over is forgotten: a later horizon is somebody's mistake, and must not stay.
             var isLater = batch.Horizon > _horizon && batch.Horizon <= batch.Time;
@@ -104,11 +135,7 @@ internal sealed class ReplicaWriter(
 
     private void Start_NeedsLock()
     {
-        if (_isGivenUp)
-        {
-            _waiting.Clear();
-        }
-        else if (_isDirty && _writing.IsCompleted)
+        if (_isDirty && !_isGivenUp && _writing.IsCompleted)
         {
             _writing = WriteSoonAsync();
         }
@@ -195,10 +222,17 @@ internal sealed class ReplicaWriter(
             _isDirty = true;
             if (_waiting.Count > mostWaiting)
             {
-                // The file stays the true copy of an earlier moment; the next start reads on from there.
-                (_isGivenUp, _waiting) = (true, []);
-                Log.ReplicaGivenUp(logger);
+                GiveUp_NeedsLock();
             }
         }
+    }
+
+    /// <summary>The file stays the true copy of an earlier moment; the next start reads on from there.
+    /// </summary>
+    private void GiveUp_NeedsLock()
+    {
+        (_isGivenUp, _waiting) = (true, []);
+        _announced.Clear();
+        Log.ReplicaGivenUp(logger);
     }
 }

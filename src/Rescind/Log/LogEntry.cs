@@ -30,9 +30,8 @@ public readonly record struct LogEntry
     /// <summary>Whether this undoes <see cref="Id"/>.</summary>
     public bool IsLift { get; init; }
 
-    /// <summary>When the entry may be forgotten, clock skew included; the maximum value: never. Whole
-    /// seconds.
-    /// </summary>
+    /// <summary>When the last token ends that this may hit; the maximum value: never. Whole seconds. It is
+    /// forgotten a <see cref="BlacklistOptions.ClockSkew"/> later.</summary>
     public DateTimeOffset ExpiresAt
     {
         get => Expiry == Never ? DateTimeOffset.MaxValue : DateTimeOffset.FromUnixTimeSeconds(Expiry);

@@ -179,7 +179,7 @@ internal sealed class Checkers(
 
     /// <summary>Whether no clock in the world may have let it expire.</summary>
     private bool Lives(Decision decision) => decision.Made!.Kind == RuleKind.Token
-        ? Lives(decision.Made.ExpiresAt!.Value + settings[0].ClockSkew)
+        ? Lives(decision.Made.ExpiresAt!.Value + settings.Min(one => one.ClockSkew))
         : Lives(decision.Made.MadeAt + settings[0].LongestTokenLifetime);
 
     private bool Lives(DateTimeOffset expires) =>

@@ -15,7 +15,7 @@ public sealed class LogClockTests
     [InlineData(2, 0)]
     public void Only_what_lies_outside_of_the_read_counts_as_a_difference(int logSeconds, int ahead)
     {
-        var (clock, sent) = (new LogClock(_clock, isShared: true), Moment.Now(_clock));
+        var (clock, sent) = (new LogClock(_clock, isShared: true, TimeSpan.Zero), Moment.Now(_clock));
         var time = Now.AddSeconds(logSeconds);
         _clock.Advance(TimeSpan.FromSeconds(2));
         clock.Note(sent, time);
@@ -34,7 +34,7 @@ public sealed class LogClockTests
     [InlineData(false, -90, 0)]
     public void A_clock_that_is_set_after_the_read_is_off_from_a_shared_log_alone(bool isShared, int step, int ahead)
     {
-        var clock = new LogClock(_clock, isShared);
+        var clock = new LogClock(_clock, isShared, TimeSpan.Zero);
         Assert.Equal(TimeSpan.Zero, clock.Ahead);
         clock.Note(Moment.Now(_clock), Now);
         _clock.Advance(TimeSpan.FromSeconds(3));
@@ -51,7 +51,7 @@ public sealed class LogClockTests
     public void A_cutoff_reaches_past_the_logs_clock_by_whichever_of_ones_own_has_run_further(
         bool isShared, int step, int reaches)
     {
-        var (clock, begun) = (new LogClock(_clock, isShared), Now);
+        var (clock, begun) = (new LogClock(_clock, isShared, TimeSpan.Zero), Now);
         Assert.Equal(begun, clock.CutoffTime);
         clock.Note(Moment.Now(_clock), begun);
         _clock.Advance(TimeSpan.FromSeconds(3));
@@ -63,14 +63,14 @@ public sealed class LogClockTests
     [Theory]
     [InlineData(90, 3)]
     [InlineData(-90, -87)]
-    public void Nothing_is_dead_before_both_clocks_say_so(int step, int dead)
+    public void Nothing_is_dead_before_both_clocks_say_so_and_the_skew_has_passed(int step, int dead)
     {
-        var (clock, begun) = (new LogClock(_clock, isShared: true), Now);
+        var (clock, begun) = (new LogClock(_clock, isShared: true, TimeSpan.FromMinutes(5)), Now);
         Assert.Equal(0, clock.DeadBefore);
         clock.Note(Moment.Now(_clock), begun);
         _clock.Advance(TimeSpan.FromSeconds(3));
         _clock.StepWall(TimeSpan.FromSeconds(step));
 
-        Assert.Equal(begun.AddSeconds(dead).ToUnixTimeSeconds(), clock.DeadBefore);
+        Assert.Equal(begun.AddSeconds(dead).AddMinutes(-5).ToUnixTimeSeconds(), clock.DeadBefore);
     }
 }

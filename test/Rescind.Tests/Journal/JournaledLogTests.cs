@@ -35,6 +35,8 @@ public sealed class JournaledLogTests
         _log.Listen(entries => applied.AddRange(entries.ToArray().Select(entry => entry.Id)));
         _shared.Listener!(new[] { Entry(1) });
         Assert.Equal([Entry(1).Id], applied);
+        await LoadAsync();
+        await _log.ReadAsync(default, 10, CancellationToken.None);
         await UntilAsync(() => _journal.Updates.Count == 1);
         Assert.Equal(Entry(1).Id, Assert.Single(_journal.Updates[0].Entries).Id);
     }

@@ -38,6 +38,20 @@ public sealed class CompactionTests(ITestOutputHelper output)
             Entry(1, now.AddDays(2)).Expiry, joined.Blacklist.Index.EntryOf(Entry(1, now).Id)?.Expiry);
     }
 
+    [Fact]
+    public async Task A_service_that_does_not_tell_sizes_is_compacted_all_the_same()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await server.CommandAsync("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-memory");
+        await using var node = RedisNode.Start($"redis://app:secret@127.0.0.1:{server.Port}");
+        await node.UntilCountsAsync(1);
+        var now = DateTimeOffset.UtcNow;
+        await node.Redis.Log.AppendAsync(new[] { Entry(1, now.AddHours(-1)) }, TestContext.Current.CancellationToken);
+        await node.Redis.Log.AppendAsync(new[] { Entry(2, now.AddDays(1)) }, TestContext.Current.CancellationToken);
+        Assert.Equal(
+            new CompactionResult(1, 0, 0), await node.Redis.Log.CompactAsync(now, TestContext.Current.CancellationToken));
+    }
+
     private async Task<TimeSpan> CompactAsync(int count)
     {
         await using var server = await RedisServer.StartAsync();

@@ -101,6 +101,61 @@ public sealed class RecoveryTests(ITestOutputHelper output)
         Assert.All(["before", "one", "two", "three"], id => Assert.Equal(Verdict.Revoked, late.Check(id)));
     }
 
+    /// <summary>Whoever reads later lacks it, and nothing else tells that anything is missing.</summary>
+    [Fact]
+    public async Task What_somebody_takes_out_of_the_middle_is_missed_by_whoever_reads_later()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url, Options());
+        await first.UntilCountsAsync(1);
+        foreach (var id in new[] { "one", "two", "three" })
+        {
+            await first.RevokeAsync(id);
+        }
+        var newest = (await server.CommandAsync("XREVRANGE", "{rescind}:log", "+", "-", "COUNT", "2"))[1];
+        await server.CommandAsync("XDEL", "{rescind}:log", (string)newest[0]!);
+        await using var late = RedisNode.Start(server.Url, Options());
+        await late.UntilFreshAsync();
+        Assert.Contains(late.Blacklist.GetStatus().Log.Warnings, one => one.StartsWith("Entries are missing", StringComparison.Ordinal));
+        Assert.Empty(first.Blacklist.GetStatus().Log.Warnings.Where(one => one.StartsWith("Entries", StringComparison.Ordinal)));
+
+        await server.CommandAsync("DEL", "{rescind}:log", "{rescind}:fleet");
+        await Eventually.TrueAsync(() => late.Check("two") == Verdict.Revoked, "the remedy helps");
+        await late.UntilFreshAsync();
+        Assert.Empty(late.Blacklist.GetStatus().Log.Warnings.Where(one => one.StartsWith("Entries", StringComparison.Ordinal)));
+    }
+
+    /// <summary>What was forgotten stays forgotten: a token that ended before it must not revive where a clock goes back.
+    /// </summary>
+    [Fact]
+    public async Task The_horizon_comes_back_with_whoever_has_seen_it()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var first = RedisNode.Start(server.Url, Options());
+        await using var second = RedisNode.Start(server.Url, Options());
+        await first.UntilCountsAsync(2);
+        var horizon = DateTimeOffset.UtcNow.AddMinutes(-10).ToUnixTimeSeconds();
+        await server.CommandAsync("HSET", "{rescind}:fleet", "horizon", horizon);
+        await Eventually.TrueAsync(
+            () => first.Blacklist.Index.Horizon == horizon && second.Blacklist.Index.Horizon == horizon, "both have seen it");
+        await server.CommandAsync("FLUSHALL");
+        await using var late = RedisNode.Start(server.Url, Options());
+        await late.UntilFreshAsync();
+        await first.UntilFreshAsync();
+        Assert.Equal(horizon, late.Blacklist.Index.Horizon);
+        Assert.Equal(horizon, (long)await server.CommandAsync("HGET", "{rescind}:fleet", "horizon"));
+
+        // One that lies ahead is somebody's mistake, and goes with the header.
+        await server.CommandAsync("HSET", "{rescind}:fleet", "horizon", DateTimeOffset.UtcNow.AddDays(1).ToUnixTimeSeconds());
+        await Eventually.TrueAsync(() => first.Blacklist.Index.Horizon > horizon, "it has seen it");
+        await server.CommandAsync("FLUSHALL");
+        await first.UntilFreshAsync();
+        await second.UntilFreshAsync();
+        await Eventually.TrueAsync(
+            async () => await server.CommandAsync("HGET", "{rescind}:fleet", "horizon") is { IsNull: false } told && (long)told == horizon,
+            "the earlier one is back");
+    }
+
     [Fact]
     public async Task A_lift_that_races_retries_the_journal_compaction_and_recoveries_never_comes_undone()
     {
