@@ -94,7 +94,7 @@ internal sealed class Life
         }
         _world.RunTo(end);
         _faults.Heal();
-        HealUntil(end + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
         if (_world.Broken is null)
         {
             _checkers.Healed();
