@@ -96,7 +96,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         await _announcements.SubscribeAsync(cancel);
         var hasPaid = await GiveBackAsync(cancel);
         Volatile.Write(ref _sentAt, _news.Version);
-        var start = _ahead.StartAfter(after, walks: !_recovery.IsOpen);
+        var start = _ahead.StartAfter(after, max, walks: !_recovery.IsOpen);
+        max -= start.Entries.Count;
         var sent = _clock.GetTimestamp();
         var (answer, isReplicated) = await BeatAsync(start.From, max, cancel);
         _isHalfAway = !isReplicated;
@@ -125,7 +126,7 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
         {
             Report(answer);
         }
-        return Batch(answer, page.Entries, page.Position, isAtTail,
+        return Batch(answer, [.. start.Entries, .. page.Entries], page.Position, isAtTail,
             answer.IsClosed && isReplicated && !wasStuck && hasPaid) with { IsConfirmed = isReplicated };
     }
 

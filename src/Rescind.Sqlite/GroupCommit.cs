@@ -59,7 +59,7 @@ internal sealed class GroupCommit : IAsyncDisposable
             {
                 together.Add(work);
             }
-            if (!TryCommit(together, out var fault) && together.Count > 1)
+            if (!TryCommit(together, out var fault) && together.Count > 1 && !IsLocked(fault))
             {
                 RetryAlone(together);
                 continue;
@@ -77,6 +77,11 @@ internal sealed class GroupCommit : IAsyncDisposable
             work.Answer(fault);
         }
     }
+
+    /// <summary>Whether another program holds the file: then it does so for all, and each would wait as long.
+    /// </summary>
+    private static bool IsLocked(Exception? fault) =>
+        fault?.InnerException is SqliteException { SqliteErrorCode: 5 or 6 };
 
     private bool TryCommit(List<Work> together, out Exception? fault)
     {

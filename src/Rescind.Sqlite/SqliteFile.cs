@@ -64,7 +64,7 @@ internal sealed class SqliteFile : IDisposable
     /// do.</exception>
     public static SqliteFile Open(string path)
     {
-        var full = System.IO.Path.GetFullPath(path);
+        var full = TargetOf(System.IO.Path.GetFullPath(path));
         var held = Hold(full);
         SqliteFile? file = null;
         try
@@ -110,7 +110,8 @@ internal sealed class SqliteFile : IDisposable
             5 or 6 => $"'{path}' is locked by another program. Close what else has opened it.",
             8 or 23 => $"'{path}' is read-only. Give this process write access to the file and its folder.",
             10 => $"'{path}' could not be read or written. Look at the disk.",
-            Corrupt => $"'{path}' is corrupt. Restore it from a backup, or move it away to start empty.",
+            Corrupt => $"'{path}' is corrupt. Restore it from a backup, or move it away to start empty; in "
+                + $"either case remove '{path}-wal' and '{path}-shm', which belong to no other file.",
             13 => $"The disk with '{path}' is full. Make room; what was acknowledged is safe.",
             14 => $"'{path}' cannot be opened. Look at the access rights of its folder.",
             26 => $"'{path}' is not a SQLite database. Choose another file name.",
@@ -126,6 +127,11 @@ internal sealed class SqliteFile : IDisposable
         Writer.Dispose();
         _lock.Dispose();
     }
+
+    /// <summary>The file that a link names: whoever opens it by that name must meet the same lock.</summary>
+    private static string TargetOf(string path) => new FileInfo(path).LinkTarget is null
+        ? path
+        : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
 
     private static FileStream Hold(string path)
     {

@@ -20,6 +20,8 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
         BEGIN IMMEDIATE;
         INSERT INTO log (expires, entry) SELECT expires, entry FROM journal;
         DELETE FROM journal;
+        UPDATE meta SET value = max(value, coalesce(
+            (SELECT value FROM meta WHERE name = 'shared_horizon'), 0)) WHERE name = 'horizon';
         DELETE FROM meta WHERE name IN ('shared_number', 'shared_history', 'shared_horizon');
         COMMIT;
         """);

@@ -11,6 +11,9 @@ namespace Rescind;
 /// </summary>
 internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRevocationRecords
 {
+    /// <summary>How many records go in one transaction.</summary>
+    public const int ForgetStep = 5000;
+
     private const int KeptDays = 400;
 
     private const string Columns =
@@ -79,12 +82,13 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
         }
     }
 
-    /// <summary>Drops records that are past their time; part of compaction.</summary>
+    /// <summary>Drops records that are past their time, a step of them; part of compaction.</summary>
     internal static int Forget(SqliteConnection connection, DateTimeOffset now)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "DELETE FROM records WHERE number IN (SELECT number FROM records "
-            + "WHERE kind <= @session AND max(made_at, coalesce(expires_at, 0)) < @before LIMIT 5000)";
+            + "WHERE kind <= @session AND max(made_at, coalesce(expires_at, 0)) < @before "
+            + $"LIMIT {ForgetStep})";
         command.Parameters.AddWithValue("@session", (long)RuleKind.Session);
         command.Parameters.AddWithValue("@before", now.AddDays(-KeptDays).ToUnixTimeMilliseconds());
         return command.ExecuteNonQuery();

@@ -90,7 +90,11 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
             dropped += await commits.DoAsync(
                 connection => Drop(connection, first, last, now.ToUnixTimeSeconds()), cancel);
         }
-        await commits.DoAsync(connection => SqliteRecords.Forget(connection, now), cancel);
+        while (await commits.DoAsync(connection => SqliteRecords.Forget(connection, now), cancel)
+            == SqliteRecords.ForgetStep)
+        {
+            // each step leaves room for appends
+        }
         if (dropped != 0)
         {
             await commits.DoAsync(GiveBackSpace, cancel);

@@ -253,13 +253,13 @@ public sealed class Blacklist
         _judging.Judge(new TokenFacts { Issuer = "", TokenId = "warm-up", ExpiresAt = _clock.GetUtcNow() });
     }
 
-    /// <summary>Follows the log until cancelled; absorbs its faults, which <see cref="GetStatus"/>
-    /// shows.</summary>
+    /// <summary>Follows the log until cancelled, and compacts it daily; absorbs faults, which
+    /// <see cref="GetStatus"/> shows or the log tells.</summary>
     /// <param name="cancel">Ends it.</param>
-    public Task RunAsync(CancellationToken cancel) => _feed.RunAsync(cancel);
+    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_feed.RunAsync(cancel),
+        new DailyCompaction(CompactAsync, _clock, _logger).RunAsync(DrawTag(), cancel));
 
-    /// <summary>Drops what has expired, from the log, this node's file and memory. Once a day, on every
-    /// node.</summary>
+    /// <summary>Drops what has expired, from the log, this node's file and memory.</summary>
     /// <param name="cancel">Stops between two steps.</param>
     /// <exception cref="IOException">The log cannot be compacted.</exception>
     public async ValueTask<CompactionResult> CompactAsync(CancellationToken cancel = default)

@@ -91,6 +91,9 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     /// <summary>Appends wait for it while set.</summary>
     public Task? AppendGate { get; set; }
 
+    /// <summary>Told of each compaction.</summary>
+    public Action? Compacting { get; set; }
+
     /// <summary>Replaces what a read brings.</summary>
     public Func<LogBatch, LogBatch>? Twist { get; set; }
 
@@ -166,6 +169,7 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     public ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
     {
         ThrowFault();
+        Compacting?.Invoke();
         return Inner.CompactAsync(now, cancel);
     }
 

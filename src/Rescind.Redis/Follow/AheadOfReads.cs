@@ -13,10 +13,11 @@ internal sealed class AheadOfReads
 
     private readonly Lock _gate = new();
     private readonly Dictionary<LogPosition, Item> _ahead = [];
-    private readonly Dictionary<LogPosition, LogPosition> _next = [];
+    private readonly Dictionary<LogPosition, (LogPosition Last, LogEntry[] Entries)> _next = [];
     private string _epoch = "";
     private string? _forgottenIn;
     private ulong _readTo;
+    private int _entriesNext;
     private long _order;
     private long _orderBeforeReadingOver;
 
@@ -25,8 +26,10 @@ internal sealed class AheadOfReads
     /// <summary>A read that begins.</summary>
     /// <param name="From">Everything up to here is applied.</param>
     /// <param name="Walked">Announced positions on the way there.</param>
+    /// <param name="Entries">What was announced with them: the answer does not bring it again.</param>
     /// <param name="Order">What is added later than this need not be in the answer.</param>
-    public readonly record struct Start(LogPosition From, IReadOnlyList<LogPosition> Walked, long Order);
+    public readonly record struct Start(
+        LogPosition From, IReadOnlyList<LogPosition> Walked, IReadOnlyList<LogEntry> Entries, long Order);
 
     /// <summary>Entries that this process appended, answered by the log.</summary>
     public void Appended(string epoch, LogPosition last, LogEntry[] entries) => Add(epoch, last, entries);
@@ -37,20 +40,23 @@ internal sealed class AheadOfReads
         Add(message.Epoch, message.Last, []);
         lock (_gate)
         {
-            if (_next.Count >= Most)
+            _entriesNext += message.Entries.Length;
+            if (_entriesNext > Most)
             {
-                _next.Clear();
+                _next.Clear(); // reads bring them
+                _entriesNext = message.Entries.Length;
             }
-            _next[message.Before] = message.Last;
+            _next[message.Before] = (message.Last, message.Entries);
         }
     }
 
     /// <summary>From where a read may go on although only <paramref name="after"/> was read: everything up to
     /// there was announced without a gap, and is applied.</summary>
     /// <param name="after">What was read.</param>
+    /// <param name="max">Fewer entries than these are walked over.</param>
     /// <param name="walks">Whether to go on from there; whoever gives something back wants to see what stands
     /// in the log already.</param>
-    public Start StartAfter(LogPosition after, bool walks = true)
+    public Start StartAfter(LogPosition after, int max, bool walks = true)
     {
         lock (_gate)
         {
@@ -58,13 +64,17 @@ internal sealed class AheadOfReads
             {
                 _orderBeforeReadingOver = _order;
             }
-            var walked = new List<LogPosition>();
-            while (walks && _next.Remove(after, out var next))
+            var (walked, entries) = (new List<LogPosition>(), new List<LogEntry>());
+            while (walks && _next.TryGetValue(after, out var next)
+                && entries.Count + next.Entries.Length < max)
             {
-                walked.Add(next);
-                after = next;
+                _next.Remove(after);
+                _entriesNext -= next.Entries.Length;
+                walked.Add(next.Last);
+                entries.AddRange(next.Entries);
+                after = next.Last;
             }
-            return new Start(after, walked, _order);
+            return new Start(after, walked, entries, _order);
         }
     }
 
@@ -117,6 +127,7 @@ internal sealed class AheadOfReads
                 _ahead.Remove(position);
             }
             _next.Clear();
+            _entriesNext = 0;
             return [.. over.SelectMany(one => one.Value.Own)];
         }
     }

@@ -21,11 +21,15 @@ internal sealed class JournaledLog : IRevocationLog
     private readonly ReplicaWriter _replica;
     private readonly Lock _gate = new();
     private Task _replay = Task.CompletedTask;
-    private string? _fault;
+    private KeepFault? _fault;
     private long _next;
     private bool _isLoaded;
     private bool _isAway;
     private bool _owesReport;
+
+    /// <summary>Why own entries were not kept, and how often the copy had been written by then: once it is
+    /// written again, the disk works.</summary>
+    private sealed record KeepFault(string Message, long Writes);
 
     public JournaledLog(
         IRevocationLog shared, IJournal journal, BlacklistOptions options, TimeProvider clock, ILogger logger)
@@ -40,7 +44,8 @@ internal sealed class JournaledLog : IRevocationLog
     {
         get
         {
-            var (shared, fault) = (_shared.Status, Volatile.Read(ref _fault) ?? _replica.Fault);
+            var (shared, kept) = (_shared.Status, Volatile.Read(ref _fault));
+            var fault = kept?.Writes == _replica.Writes ? kept.Message : _replica.Fault;
             return shared with
             {
                 JournalLoaded = Volatile.Read(ref _isLoaded),
@@ -81,11 +86,7 @@ internal sealed class JournaledLog : IRevocationLog
         return _isLoaded ? await ReadSharedAsync(after, max, cancel) : await LoadAsync(max, cancel);
     }
 
-    public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _shared.Listen(entries =>
-    {
-        apply(entries);
-        _replica.Announce(entries.Span);
-    });
+    public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => _shared.Listen(apply);
 
     /// <summary>The shared log hears of it once it also has what is owed.</summary>
     public void Reconciled()
@@ -107,8 +108,11 @@ internal sealed class JournaledLog : IRevocationLog
     {
         _owed.Forget(now);
         ReportIfPaid(); // what was forgotten may have been the last that was owed
-        await _journal.CompactAsync(now, cancel);
-        return await _shared.CompactAsync(now, cancel);
+        var own = _journal.CompactAsync(now, cancel).AsTask();
+        await own.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var result = await _shared.CompactAsync(now, cancel);
+        await own; // a disk that fails must not keep this node from compacting what all share
+        return result;
     }
 
     /// <summary>Writes what is waiting for the local file.</summary>
@@ -144,7 +148,6 @@ internal sealed class JournaledLog : IRevocationLog
     private async ValueTask<LogBatch> ReadSharedAsync(LogPosition after, int max, CancellationToken cancel)
     {
         LogBatch batch;
-        var announced = _replica.Announced;
         try
         {
             batch = await _shared.ReadAsync(after, max, cancel);
@@ -157,13 +160,13 @@ internal sealed class JournaledLog : IRevocationLog
         Volatile.Write(ref _isAway, false);
         if (batch.Found)
         {
-            await _replica.AddAsync(batch, announced);
+            await _replica.AddAsync(batch);
             if (batch.IsConfirmed)
             {
                 // What it brought is in the log, whoever appended it.
                 _owed.Remove(batch.Entries.Span);
+                StartReplay(batch.Time);
                 ReportIfPaid();
-                StartReplay();
             }
         }
         else
@@ -195,7 +198,7 @@ internal sealed class JournaledLog : IRevocationLog
         }
         catch (IOException fault)
         {
-            if (Interlocked.Exchange(ref _fault, fault.Message) is null)
+            if (Interlocked.Exchange(ref _fault, new KeepFault(fault.Message, _replica.Writes)) is null)
             {
                 Log.JournalStopped(_logger, fault.Message);
             }
@@ -247,13 +250,17 @@ internal sealed class JournaledLog : IRevocationLog
         _owed.Add(batch.Span);
     }
 
-    private void StartReplay()
+    /// <summary>Gives what is owed, but nothing that has expired by both clocks: its lift may have been
+    /// forgotten.</summary>
+    private void StartReplay(DateTimeOffset logTime)
     {
         lock (_gate)
         {
             if (_replay.IsCompleted && _owed.Count != 0)
             {
-                _replay = ReplayAsync();
+                var own = _clock.GetUtcNow();
+                _owed.Forget((own < logTime ? own : logTime) - _options.ClockSkew);
+                _replay = _owed.Count == 0 ? _replay : ReplayAsync();
             }
         }
     }

@@ -13,13 +13,13 @@ internal sealed class ReplicaWriter(
     IJournal journal, TimeSpan rest, TimeProvider clock, ILogger logger, int mostWaiting = 1_000_000)
 {
     private readonly Lock _gate = new();
-    private readonly List<LogEntry> _announced = [];
     private List<LogEntry> _waiting = [];
     private LogPosition? _position;
     private DateTimeOffset _horizon = DateTimeOffset.UnixEpoch;
     private Task _writing = Task.CompletedTask;
     private string? _fault;
     private long _written;
+    private long _writes;
     private long _mark;
     private long _dropTo;
     private bool _isOver;
@@ -31,6 +31,9 @@ internal sealed class ReplicaWriter(
     /// <summary>Why the file cannot be written, or null.</summary>
     public string? Fault => Volatile.Read(ref _fault);
 
+    /// <summary>How often the file was written.</summary>
+    public long Writes => Interlocked.Read(ref _writes);
+
     /// <summary>What the file held when it was loaded.</summary>
     public void Loaded(JournalPage last)
     {
@@ -40,55 +43,14 @@ internal sealed class ReplicaWriter(
         }
     }
 
-    /// <summary>How many entries have been announced that no read has reached.</summary>
-    public int Announced
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _announced.Count;
-            }
-        }
-    }
-
-    /// <summary>Takes entries that were applied ahead of a read. The file gets them with a position that
-    /// reaches past them: else a start from it would not miss them in a log that was rolled back.</summary>
-    public void Announce(ReadOnlySpan<LogEntry> entries)
-    {
-        lock (_gate)
-        {
-            if (!_isGivenUp)
-            {
-                _announced.AddRange(entries);
-            }
-            if (_announced.Count > mostWaiting)
-            {
-                GiveUp_NeedsLock();
-            }
-        }
-    }
-
     /// <summary>Takes what a read brought.</summary>
-    /// <param name="batch">What it brought.</param>
-    /// <param name="announced">What <see cref="Announced"/> said when it was sent.</param>
     /// <returns>Completes when there is room for more.</returns>
-    public Task AddAsync(LogBatch batch, int announced)
+    public Task AddAsync(LogBatch batch)
     {
         lock (_gate)
         {
-            if (_isGivenUp)
-            {
-                return Task.CompletedTask;
-            }
             _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || batch.Horizon > _horizon;
             _waiting.AddRange(batch.Entries.Span);
-            if (batch.AtTail && announced != 0)
-            {
-                _waiting.AddRange(_announced.Take(announced));
-                _announced.RemoveRange(0, announced);
-                _isDirty = true;
-            }
             // What was forgotten stays forgotten, whatever a log that was lost still knows of it. Only what
             // is over is forgotten: a later horizon is somebody's mistake, and must not stay.
             var isLater = batch.Horizon > _horizon && batch.Horizon <= batch.Time;
@@ -135,7 +97,11 @@ internal sealed class ReplicaWriter(
 
     private void Start_NeedsLock()
     {
-        if (_isDirty && !_isGivenUp && _writing.IsCompleted)
+        if (_isGivenUp)
+        {
+            _waiting.Clear();
+        }
+        else if (_isDirty && !_isEnding && _writing.IsCompleted)
         {
             _writing = WriteSoonAsync();
         }
@@ -169,8 +135,9 @@ internal sealed class ReplicaWriter(
         {
             Wrote(update, await journal.JoinAsync(update));
         }
-        catch (IOException fault)
+        catch (Exception fault)
         {
+            // Whatever it is: a later position must not be written without these.
             PutBack(update);
             if (Interlocked.Exchange(ref _fault, fault.Message) is null)
             {
@@ -191,8 +158,7 @@ internal sealed class ReplicaWriter(
             {
                 (_mark, _startsOver) = (_written, false);
             }
-            // What was announced comes again in a read, mostly before it is written here.
-            var entries = _waiting.DistinctBy(entry => (entry.Id, entry.IsLift)).ToArray();
+            var entries = _waiting.ToArray();
             (_waiting, _isDirty) = ([], false);
 
             // The place before the first entry is found in every log, so it says nothing about this file.
@@ -203,6 +169,7 @@ internal sealed class ReplicaWriter(
 
     private void Wrote(JournalUpdate update, long mark)
     {
+        Interlocked.Increment(ref _writes);
         lock (_gate)
         {
             _written = mark;
@@ -222,17 +189,10 @@ internal sealed class ReplicaWriter(
             _isDirty = true;
             if (_waiting.Count > mostWaiting)
             {
-                GiveUp_NeedsLock();
+                // The file stays the true copy of an earlier moment; the next start reads on from there.
+                (_isGivenUp, _waiting) = (true, []);
+                Log.ReplicaGivenUp(logger);
             }
         }
-    }
-
-    /// <summary>The file stays the true copy of an earlier moment; the next start reads on from there.
-    /// </summary>
-    private void GiveUp_NeedsLock()
-    {
-        (_isGivenUp, _waiting) = (true, []);
-        _announced.Clear();
-        Log.ReplicaGivenUp(logger);
     }
 }

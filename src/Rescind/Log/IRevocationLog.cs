@@ -48,8 +48,8 @@ public interface IRevocationLog
         ValueTask.FromResult((IsShared ? 0 : 1, 1));
 
     /// <summary>Says who applies entries that arrive ahead of a read, when the log can announce them. Called
-    /// at most once, before the first read. An announced entry comes again in a read, in its order. Default:
-    /// nothing is announced.</summary>
+    /// at most once, before the first read. An announced entry comes again in a read, in its order, and is in
+    /// no file before. Default: nothing is announced.</summary>
     /// <param name="apply">Applies entries; may be called from any thread, until the log is disposed.</param>
     void Listen(Action<ReadOnlyMemory<LogEntry>> apply)
     {

@@ -29,14 +29,15 @@ public sealed class JournaledLogTests
     }
 
     [Fact]
-    public async Task Announcements_are_applied_and_copied()
+    public async Task Announcements_are_applied_and_copied_when_a_read_brings_them()
     {
         var applied = new List<RevocationId>();
         _log.Listen(entries => applied.AddRange(entries.ToArray().Select(entry => entry.Id)));
         _shared.Listener!(new[] { Entry(1) });
         Assert.Equal([Entry(1).Id], applied);
         await LoadAsync();
-        await _log.ReadAsync(default, 10, CancellationToken.None);
+        await _shared.AppendAsync(new[] { Entry(1), Entry(2) }, CancellationToken.None);
+        await _log.ReadAsync(default, 1, CancellationToken.None);
         await UntilAsync(() => _journal.Updates.Count == 1);
         Assert.Equal(Entry(1).Id, Assert.Single(_journal.Updates[0].Entries).Id);
     }
@@ -60,6 +61,53 @@ public sealed class JournaledLogTests
             await AppendAsync(3);
             Assert.EndsWith("copies nothing", Assert.Single(_log.Status.Warnings), StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>A node that revokes nothing itself would call its disk broken for good.</summary>
+    [Fact]
+    public async Task A_disk_that_copies_again_is_not_said_to_be_broken()
+    {
+        await LoadAsync();
+        _journal.KeepFault = "full for a moment";
+        await AppendAsync(1);
+        Assert.EndsWith("full for a moment", Assert.Single(_log.Status.Warnings), StringComparison.Ordinal);
+        await _log.ReadAsync(default, 10, CancellationToken.None);
+        await UntilAsync(() => _journal.Updates.Count == 1 && _log.Status.Warnings.Count == 0);
+        await AppendAsync(2);
+        Assert.EndsWith("full for a moment", Assert.Single(_log.Status.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disk_that_fails_keeps_nobody_from_compacting_the_log()
+    {
+        await LoadAsync();
+        await AppendAsync(1);
+        await _shared.AppendAsync(new[] { Entry(2), Entry(3) }, CancellationToken.None);
+        _journal.KeepFault = "broken";
+        var compactions = 0;
+        _shared.Compacting = () => compactions++;
+        var fault = await Assert.ThrowsAsync<IOException>(async () => await _log.CompactAsync(_journal.Clock.GetUtcNow(), default));
+        Assert.Equal(("broken", 1), (fault.Message, compactions));
+        _journal.KeepFault = null;
+        await _log.CompactAsync(_journal.Clock.GetUtcNow(), default);
+        Assert.Equal(2, compactions);
+    }
+
+    /// <summary>Its lift may have been forgotten, everywhere.</summary>
+    [Theory]
+    [InlineData(64, 1)]
+    [InlineData(66, 0)]
+    public async Task What_has_expired_and_its_skew_has_passed_is_owed_no_more(int minutes, int given)
+    {
+        await LoadAsync();
+        _shared.Fault = new IOException("away");
+        LogEntry[] own = [Entry(1, _journal.Clock.GetUtcNow().AddHours(1))];
+        Assert.Equal(default, await _log.AppendAsync(own, CancellationToken.None));
+        (_shared.Fault, var before) = (null, _shared.Appends);
+        _journal.Clock.Advance(TimeSpan.FromMinutes(minutes));
+        await _log.ReadAsync(default, 10, CancellationToken.None);
+        await UntilAsync(() => _log.Status.JournalPending == 0);
+        Assert.Equal(given, _shared.Appends - before);
     }
 
     [Fact]

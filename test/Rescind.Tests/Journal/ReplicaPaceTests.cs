@@ -18,57 +18,18 @@ public sealed class ReplicaPaceTests
     }
 
     [Fact]
-    public async Task What_comes_during_a_rest_is_written_together_and_once()
+    public async Task What_comes_during_a_rest_is_written_together()
     {
-        _writer.Announce([Entry(1)]);
-        _writer.Announce([Entry(2)]);
-        await ReadAsync(new LogPosition(7, 1), entries: [Entry(1), Entry(3)]);
+        await ReadAsync(new LogPosition(6, 1), entries: [Entry(1), Entry(2)]);
+        await ReadAsync(new LogPosition(7, 1), entries: [Entry(3)]);
         _journal.Clock.Advance(Rest - TimeSpan.FromTicks(1));
         Assert.Empty(_journal.Updates);
         _journal.Clock.Advance(TimeSpan.FromTicks(1));
         await _journal.Clock.UntilAsync(() => _journal.Updates.Count == 1);
         var update = _journal.Updates[0];
-        Assert.Equal([Entry(1).Id, Entry(3).Id, Entry(2).Id], update.Entries.Select(entry => entry.Id));
+        Assert.Equal([Entry(1).Id, Entry(2).Id, Entry(3).Id], update.Entries.Select(entry => entry.Id));
         Assert.Equal(new LogPosition(7, 1), update.Position);
         await IdleAsync(updates: 1);
-    }
-
-    [Fact]
-    public async Task Announcements_are_written_with_the_read_that_reaches_past_them_and_not_before()
-    {
-        _writer.Announce([Entry(1)]);
-        await IdleAsync(updates: 0);
-        var sent = _writer.Announced;
-        _writer.Announce([Entry(2)]);
-        await _writer.AddAsync(Batch(new LogPosition(6, 1), atTail: false), sent);
-        await UntilAsync(() => _journal.Updates.Count == 1);
-        Assert.Empty(_journal.Updates[0].Entries);
-
-        await _writer.AddAsync(Batch(new LogPosition(7, 1)), sent);
-        await UntilAsync(() => _journal.Updates.Count == 2);
-        Assert.Equal(Entry(1).Id, Assert.Single(_journal.Updates[1].Entries).Id);
-        Assert.Equal(new LogPosition(7, 1), _journal.Updates[1].Position);
-
-        await ReadAsync(new LogPosition(8, 1));
-        await UntilAsync(() => _journal.Updates.Count == 3);
-        Assert.Equal(Entry(2).Id, Assert.Single(_journal.Updates[2].Entries).Id);
-    }
-
-    /// <summary>A reader that has stopped hears what is announced all the same.</summary>
-    [Fact]
-    public async Task Announcements_that_no_read_reaches_end_the_copy_before_they_fill_the_memory()
-    {
-        for (var i = 1u; i <= MostWaiting; i++)
-        {
-            _writer.Announce([Entry(i)]);
-        }
-        Assert.Empty(_journal.Lines.Of(1412));
-        _writer.Announce([Entry(0)]);
-        _writer.Announce([Entry(0)]);
-        Assert.Single(_journal.Lines.Of(1412));
-        Assert.Equal(0, _writer.Announced);
-        await ReadAsync(new LogPosition(6, 1), entries: [Entry(1)]);
-        await IdleAsync(updates: 0);
     }
 
     [Theory]
@@ -206,17 +167,13 @@ public sealed class ReplicaPaceTests
     private static LogEntry Entry(uint number) => ScriptedJournal.Entry(number);
 
     private Task ReadAsync(LogPosition position, DateTimeOffset? horizon = null, params LogEntry[] entries) =>
-        _writer.AddAsync(Batch(position) with
+        _writer.AddAsync(new LogBatch
         {
-            Entries = entries, Horizon = horizon ?? DateTimeOffset.UnixEpoch,
-        }, _writer.Announced);
+            Entries = entries, Position = position, AtTail = true, Time = _journal.Clock.GetUtcNow(),
+            Horizon = horizon ?? DateTimeOffset.UnixEpoch,
+        });
 
     private void Read(uint number) => _ = ReadAsync(new LogPosition(5 + number, 1), entries: [Entry(number)]);
-
-    private LogBatch Batch(LogPosition position, bool atTail = true) => new()
-    {
-        Entries = Array.Empty<LogEntry>(), Position = position, AtTail = atTail, Time = _journal.Clock.GetUtcNow(),
-    };
 
     private async Task WriteAsync(LogEntry entry)
     {

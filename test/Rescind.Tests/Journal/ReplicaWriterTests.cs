@@ -62,7 +62,7 @@ public sealed class ReplicaWriterTests : IDisposable
         {
             Entries = new[] { Entry(number) }, Position = position, AtTail = true,
             Time = DateTimeOffset.UtcNow, Horizon = horizon ?? DateTimeOffset.UnixEpoch,
-        }, writer.Announced);
+        });
         await writer.FlushAsync();
     }
 

@@ -48,7 +48,11 @@ internal sealed class ScriptedJournal : IJournal
         return _rows += update.Entries.Length;
     }
 
-    public ValueTask CompactAsync(DateTimeOffset now, CancellationToken cancel) => ValueTask.CompletedTask;
+    public async ValueTask CompactAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        await Task.Yield();
+        Throw(KeepFault);
+    }
 
     private static void Throw(string? fault)
     {

@@ -14,8 +14,8 @@ public sealed class AheadOfReadsTests
         ahead.Announced(new PushMessage("one", "writer", new LogPosition(2, 8), new LogPosition(3, 9), []));
         var whole = Answer("one", new LogPosition(2, 8), new LogPosition(3, 9));
 
-        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), whole, new LogPosition(2, 8), isAtTail: false));
-        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at, 100), whole, new LogPosition(2, 8), isAtTail: false));
+        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at, 100), Answer("two"), at, isAtTail: true));
     }
 
     [Fact]
@@ -25,8 +25,8 @@ public sealed class AheadOfReadsTests
         ahead.Announced(new PushMessage("one", "writer", new LogPosition(2, 8), new LogPosition(3, 9), []));
         var whole = Answer("one", new LogPosition(2, 8), new LogPosition(3, 9));
 
-        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), whole, new LogPosition(3, 9), isAtTail: true));
-        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at, 100), whole, new LogPosition(3, 9), isAtTail: true));
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at, 100), Answer("two"), at, isAtTail: true));
     }
 
     /// <summary>Found by the simulation: an append was answered, its process stood still, and came back in the next epoch
@@ -37,7 +37,7 @@ public sealed class AheadOfReadsTests
     public void What_was_appended_after_a_read_was_sent_is_missed_in_another_epoch_only(string epoch, bool isMissed)
     {
         var (ahead, at) = (new AheadOfReads(), new LogPosition(1, 7));
-        var start = ahead.StartAfter(at);
+        var start = ahead.StartAfter(at, 100);
         ahead.Appended("one", new LogPosition(2, 8), [new LogEntry { Id = default, ExpiresAt = DateTimeOffset.MaxValue }]);
 
         Assert.Equal(isMissed, ahead.IsIncomplete(start, Answer(epoch), at, isAtTail: true));
@@ -52,14 +52,14 @@ public sealed class AheadOfReadsTests
     public void What_was_announced_while_a_lost_log_was_read_over_is_missed_when_it_is_lost_again(string epoch, bool isMissed)
     {
         var (ahead, at, last) = (new AheadOfReads(), new LogPosition(2, 8), new LogPosition(3, 9));
-        var over = ahead.StartAfter(default);
+        var over = ahead.StartAfter(default, 100);
         Assert.False(ahead.IsIncomplete(over, Answer("one", at), at, isAtTail: true));
         ahead.Announced(new PushMessage("one", "writer", at, last, []));
 
         Assert.Empty(ahead.TakeUnreadOwn());
 
         var answer = epoch == "one" ? Answer("one", last) : Answer("two");
-        Assert.Equal(isMissed, ahead.IsIncomplete(ahead.StartAfter(at), answer, epoch == "one" ? last : at, isAtTail: true));
+        Assert.Equal(isMissed, ahead.IsIncomplete(ahead.StartAfter(at, 100), answer, epoch == "one" ? last : at, isAtTail: true));
     }
 
     [Fact]
@@ -67,12 +67,12 @@ public sealed class AheadOfReadsTests
     {
         var (ahead, at) = (new AheadOfReads(), new LogPosition(2, 8));
         ahead.Announced(new PushMessage("one", "writer", at, new LogPosition(3, 9), []));
-        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at) with { From = at, Walked = [] }, Answer("two"), at, isAtTail: true));
-        ahead.IsIncomplete(ahead.StartAfter(default), Answer("two", at), at, isAtTail: true);
+        Assert.True(ahead.IsIncomplete(ahead.StartAfter(at, 100) with { From = at, Walked = [] }, Answer("two"), at, isAtTail: true));
+        ahead.IsIncomplete(ahead.StartAfter(default, 100), Answer("two", at), at, isAtTail: true);
 
         Assert.Empty(ahead.TakeUnreadOwn());
 
-        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at), Answer("two"), at, isAtTail: true));
+        Assert.False(ahead.IsIncomplete(ahead.StartAfter(at, 100), Answer("two"), at, isAtTail: true));
     }
 
     /// <summary>What was given back is in the log; only what was appended before must be given once more.</summary>
@@ -89,7 +89,7 @@ public sealed class AheadOfReadsTests
         {
             ahead.Appended(epoch, new LogPosition(9, 8), own);
         }
-        ahead.IsIncomplete(ahead.StartAfter(default), Answer("one", at), at, isAtTail: true);
+        ahead.IsIncomplete(ahead.StartAfter(default, 100), Answer("one", at), at, isAtTail: true);
         if (!isBefore)
         {
             ahead.Appended(epoch, new LogPosition(9, 8), own);
@@ -98,7 +98,43 @@ public sealed class AheadOfReadsTests
         Assert.Equal(given, ahead.TakeUnreadOwn().Length);
 
         // What stays is asked for by the next read.
-        Assert.Equal(given == 0, ahead.IsIncomplete(ahead.StartAfter(at), Answer("one"), at, isAtTail: true));
+        Assert.Equal(given == 0, ahead.IsIncomplete(ahead.StartAfter(at, 100), Answer("one"), at, isAtTail: true));
+    }
+
+    /// <summary>An answer does not bring again what was walked over; so the read must, or the file of a node would have a
+    /// position past entries that it never had.</summary>
+    [Theory]
+    [InlineData(100, 3)]
+    [InlineData(4, 3)]
+    [InlineData(3, 1)]
+    [InlineData(1, 0)]
+    public void What_is_walked_over_is_brought_and_fewer_than_were_asked_for(int max, int brought)
+    {
+        var (ahead, at) = (new AheadOfReads(), new LogPosition(1, 7));
+        var entries = Enumerable.Range(1, 3).Select(i => ScriptedJournal.Entry((uint)i)).ToArray();
+        ahead.Announced(new PushMessage("one", "writer", at, new LogPosition(2, 8), entries[..1]));
+        ahead.Announced(new PushMessage("one", "writer", new LogPosition(2, 8), new LogPosition(4, 9), entries[1..]));
+
+        var start = ahead.StartAfter(at, max);
+
+        Assert.Equal(entries[..brought].Select(entry => entry.Id), start.Entries.Select(entry => entry.Id));
+        Assert.Equal((ulong)brought + 1, start.From.Number);
+        Assert.Empty(ahead.StartAfter(at, max).Entries);
+    }
+
+    /// <summary>Somebody announces more than this process reads.</summary>
+    [Fact]
+    public void So_much_that_is_announced_is_kept_and_the_rest_is_read()
+    {
+        var (ahead, first) = (new AheadOfReads(), new LogPosition(1, 7));
+        var entries = Enumerable.Range(0, 4_000).Select(i => ScriptedJournal.Entry((uint)i)).ToArray();
+        for (var i = 0UL; i < 3; i++)
+        {
+            var (before, last) = (new LogPosition(1 + (4_000 * i), 7), new LogPosition(1 + (4_000 * (i + 1)), 7));
+            ahead.Announced(new PushMessage("one", "writer", before, last, entries));
+        }
+        Assert.Empty(ahead.StartAfter(first, 100_000).Entries);
+        Assert.Equal(4_000, ahead.StartAfter(first with { Number = 8_001 }, 100_000).Entries.Count);
     }
 
     private static HeartbeatAnswer Answer(string epoch, params LogPosition[] packs) => new()

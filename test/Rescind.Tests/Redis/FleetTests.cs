@@ -28,6 +28,24 @@ public sealed class FleetTests(ITestOutputHelper output)
         output.WriteLine($"receipts of 3 of 3: p50 {times[150]:n2} ms, p99 {times[297]:n2} ms");
     }
 
+    /// <summary>A file gets its entries from reads, and its position too.</summary>
+    [Fact]
+    public async Task A_read_brings_what_was_announced_and_applied_before_it()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var writer = RedisNode.Start(server.Url);
+        await writer.UntilCountsAsync(1);
+        await using var reader = RedisStore.Open(server.Url);
+        var announced = new List<RevocationId>();
+        reader.Log.Listen(entries => announced.AddRange(entries.ToArray().Select(entry => entry.Id)));
+        var batch = await reader.Log.ReadAsync(default, 1000, TestContext.Current.CancellationToken);
+        var id = (await writer.RevokeAsync("t")).Id;
+        await Eventually.TrueAsync(() => announced.Contains(id), "it is announced");
+        var next = await reader.Log.ReadAsync(batch.Position, 1000, TestContext.Current.CancellationToken);
+        Assert.Contains(id, next.Entries.ToArray().Select(entry => entry.Id));
+        Assert.True(next.AtTail);
+    }
+
     [Fact]
     public async Task A_node_that_died_is_waited_for_until_its_lease_is_over_and_not_again()
     {

@@ -108,6 +108,17 @@ public sealed class SqliteRecordsTests : IAsyncLifetime
         Assert.Equal("t2", Assert.Single((await Records.ListAsync(new RevocationQuery(), default)).Items).Value);
     }
 
+    [Fact]
+    public async Task However_many_records_are_past_their_time_all_of_them_go()
+    {
+        foreach (var thousand in Enumerable.Range(0, 11))
+        {
+            await Records.AddAsync([.. Enumerable.Range(thousand * 1000, 1000).Select(number => Record(number))], default);
+        }
+        await _store.Log.CompactAsync(Start.AddDays(401), default);
+        Assert.Empty((await Records.ListAsync(new RevocationQuery(), default)).Items);
+    }
+
     private static Revocation Record(int number, RuleKind kind = RuleKind.Token, string reason = "revoked") =>
         Revocation.Of(kind, "i", "t" + number) with
         {

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+
+namespace Rescind.Tests;
+
+/// <summary>Who else may have the file open.</summary>
+public sealed class SqliteFileTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    private string Path => _folder.PathOf("rescind.db");
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Two processes on one log of a single node do not hear of each other, and each says that it knows all.
+    /// </summary>
+    [Fact]
+    public async Task A_link_to_a_file_that_is_in_use_is_in_use_too()
+    {
+        await using (SqliteStore.Open(Path))
+        {
+            File.CreateSymbolicLink(_folder.PathOf("link.db"), Path);
+            File.CreateSymbolicLink(_folder.PathOf("link-of-link.db"), _folder.PathOf("link.db"));
+            foreach (var name in new[] { "link.db", "link-of-link.db" })
+            {
+                var refused = Assert.Throws<IOException>(() => SqliteStore.Open(_folder.PathOf(name)));
+                Assert.Contains("in use by another process", refused.Message, StringComparison.Ordinal);
+            }
+        }
+        await using var again = SqliteStore.Open(_folder.PathOf("link.db"));
+        await again.Log.AppendAsync(new[] { ScriptedJournal.Entry(1) }, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Five seconds each, one after the other, it was.</summary>
+    [Fact]
+    public async Task Callers_wait_together_for_a_file_that_another_program_has_locked()
+    {
+        await using var store = SqliteStore.Open(Path);
+        await store.Log.AppendAsync(new[] { ScriptedJournal.Entry(0) }, TestContext.Current.CancellationToken);
+        await using var other = new SqliteConnection($"Data Source={Path};Pooling=False");
+        other.Open();
+        SqliteFile.Run(other, "BEGIN IMMEDIATE");
+        var begun = Stopwatch.GetTimestamp();
+        var faults = await Task.WhenAll(Enumerable.Range(1, 20).Select(async number =>
+            await Record.ExceptionAsync(async () => await store.Log.AppendAsync(
+                new[] { ScriptedJournal.Entry((uint)number) }, TestContext.Current.CancellationToken))));
+        var took = Stopwatch.GetElapsedTime(begun);
+        Assert.All(faults, fault => Assert.Contains("locked by another program", Assert.IsType<IOException>(fault).Message));
+        Assert.InRange(took.TotalSeconds, 0, 30); // two transactions; a hundred seconds one by one
+        SqliteFile.Run(other, "ROLLBACK");
+        await store.Log.AppendAsync(new[] { ScriptedJournal.Entry(99) }, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>What was forgotten beside the shared log stays forgotten.</summary>
+    [Fact]
+    public async Task A_copy_that_becomes_a_log_of_its_own_keeps_the_horizon()
+    {
+        var horizon = DateTimeOffset.UnixEpoch.AddYears(50);
+        using (var file = SqliteFile.Open(Path))
+        {
+            await using var commits = new GroupCommit(file);
+            var journal = new SqliteJournal(file, commits, new SqliteRevocationLog(file, commits, TimeProvider.System));
+            await journal.JoinAsync(new JournalUpdate([ScriptedJournal.Entry(1)], new LogPosition(5, 77), horizon, 0));
+        }
+        await using var single = SqliteStore.Open(Path);
+        var batch = await single.Log.ReadAsync(default, 10, TestContext.Current.CancellationToken);
+        Assert.Equal(horizon, batch.Horizon);
+    }
+}
