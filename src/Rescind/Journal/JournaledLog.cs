@@ -98,7 +98,8 @@ internal sealed class JournaledLog : IRevocationLog
         ReportIfPaid();
     }
 
-    public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => _shared.WaitAsync(after, cancel);
+    public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) =>
+        _shared.WaitAsync(after, cancel);
 
     public ValueTask<(int Confirmed, int Expected)> ReachAsync(
         LogPosition position, CancellationToken cancel) => _shared.ReachAsync(position, cancel);
@@ -108,8 +109,7 @@ internal sealed class JournaledLog : IRevocationLog
         _owed.Forget(now);
         ReportIfPaid(); // what was forgotten may have been the last that was owed
         var own = _journal.CompactAsync(now, cancel).AsTask();
-        await own.ConfigureAwait(
-            ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Task.WhenAny(own);
         var result = await _shared.CompactAsync(now, cancel);
         await own; // a disk that fails must not keep this node from compacting what all share
         return result;
