@@ -58,7 +58,7 @@ internal static partial class Log
     public static partial void Missing(ILogger logger, string warning);
 
     [LoggerMessage(5300, LogLevel.Information,
-        "Another node compacts the log in Redis; nothing was done here")]
+        "The log in Redis is being compacted already; nothing was done here")]
     public static partial void CompactionElsewhere(ILogger logger);
 
     [LoggerMessage(5301, LogLevel.Information, "Redis does not tell the size of the log: {Fault}")]

@@ -139,6 +139,8 @@ internal sealed class RedisRevocationLog : IRevocationLog, IAsyncDisposable
 
     public void Owes(bool owes) => _recovery.Owes(owes);
 
+    public void Forgot(DateTimeOffset horizon) => _heartbeats.Forgot(horizon);
+
     public async ValueTask WaitAsync(LogPosition after, CancellationToken cancel)
     {
         if (!await _news.WaitAsync(Volatile.Read(ref _sentAt), _options.Freshness / 4, _clock, cancel))

@@ -54,6 +54,14 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>For the writer loop alone.</summary>
     public EntryInsert Entries { get; }
 
+    /// <summary>For one long look, which holds up nobody.</summary>
+    public SqliteConnection OpenReader()
+    {
+        var reader = Connect();
+        Run(reader, "PRAGMA query_only=ON;");
+        return reader;
+    }
+
     /// <summary>For whoever holds its lock; sees what is committed.</summary>
     public SqliteConnection Reader { get; }
 
@@ -64,7 +72,7 @@ internal sealed class SqliteFile : IDisposable
     /// do.</exception>
     public static SqliteFile Open(string path)
     {
-        var full = TargetOf(System.IO.Path.GetFullPath(path));
+        var full = System.IO.Path.GetFullPath(path);
         var held = Hold(full);
         SqliteFile? file = null;
         try
@@ -128,13 +136,14 @@ internal sealed class SqliteFile : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>The file that a link names: whoever opens it by that name must meet the same lock.</summary>
-    private static string TargetOf(string path) => new FileInfo(path).LinkTarget is null
-        ? path
-        : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
-
     private static FileStream Hold(string path)
     {
+        if (new FileInfo(path).LinkTarget is { } target)
+        {
+            throw new IOException(
+                $"'{path}' is a link to '{target}'. Name the file itself: whoever opens it by another name "
+                + "must meet the same lock. Its folder may be a link.");
+        }
         try
         {
             var folder = System.IO.Path.GetDirectoryName(path)!;

@@ -12,6 +12,7 @@ namespace Rescind;
 internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, SqliteRevocationLog copy) : IJournal
 {
     private const int DropStep = 5000;
+    private const int FewRows = 10_000;
 
     /// <summary>Makes a file that was a node's copy the log of a single node.</summary>
     public static void MakeSingle(SqliteFile file) => SqliteFile.Run(
@@ -59,6 +60,69 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
     {
         await commits.DoAsync(connection => DropOwn(connection, now.ToUnixTimeSeconds()), cancel);
         await copy.CompactAsync(now, cancel);
+        await DropRepeatedAsync(cancel);
+    }
+
+    /// <summary>What a compaction of the shared log carries forward is read again, and stands in the file
+    /// once more. Dropped are rows that a later one makes up for: an earlier history may go as a whole.
+    /// Looking for them sorts all rows, so it waits until there are twice as many as the last time.
+    /// </summary>
+    private async ValueTask DropRepeatedAsync(CancellationToken cancel)
+    {
+        var (rows, kept) = copy.Look(connection =>
+            (SqliteFile.Number(connection, "SELECT count(*) FROM log"), Meta(connection, "rows_kept") ?? 0));
+        if (rows < (kept * 2) + FewRows)
+        {
+            return;
+        }
+        var repeated = await Task.Run(Repeated, cancel);
+        foreach (var part in repeated.Chunk(DropStep))
+        {
+            await commits.DoAsync(connection => DropRows(connection, part), cancel);
+        }
+        await commits.DoAsync(connection => Set(connection, "rows_kept", rows - repeated.Count), cancel);
+    }
+
+    private List<long> Repeated()
+    {
+        try
+        {
+            using var reader = file.OpenReader();
+            using var command = reader.CreateCommand();
+            command.CommandText =
+                """
+                SELECT position FROM (
+                    SELECT position, expires, max(expires) OVER (
+                        PARTITION BY substr(entry, 2, 21) ORDER BY position
+                        ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later
+                    FROM log)
+                WHERE later >= expires
+                """;
+            using var rows = command.ExecuteReader();
+            var found = new List<long>();
+            while (rows.Read())
+            {
+                found.Add(rows.GetInt64(0));
+            }
+            return found;
+        }
+        catch (SqliteException fault)
+        {
+            throw SqliteFile.Explained(file.Path, fault);
+        }
+    }
+
+    private static int DropRows(SqliteConnection connection, long[] positions)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "DELETE FROM log WHERE position = @position";
+        var position = command.Parameters.Add("@position", SqliteType.Integer);
+        foreach (var one in positions)
+        {
+            position.Value = one;
+            command.ExecuteNonQuery();
+        }
+        return positions.Length;
     }
 
     /// <summary>The id of an entry and whether it is a lift, as the first bytes of its binary form have
@@ -135,13 +199,13 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
         return command.ExecuteNonQuery();
     }
 
-    private static void Set(SqliteConnection connection, string name, long value)
+    private static bool Set(SqliteConnection connection, string name, long value)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "INSERT OR REPLACE INTO meta (name, value) VALUES (@name, @value)";
         command.Parameters.AddWithValue("@name", name);
         command.Parameters.AddWithValue("@value", value);
-        command.ExecuteNonQuery();
+        return command.ExecuteNonQuery() == 1;
     }
 
     private static void Drop(SqliteConnection connection, string one, string other)

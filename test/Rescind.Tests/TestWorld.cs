@@ -91,6 +91,9 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     /// <summary>Appends wait for it while set.</summary>
     public Task? AppendGate { get; set; }
 
+    /// <summary>What nodes said that they have forgotten.</summary>
+    public List<DateTimeOffset> Horizons { get; } = [];
+
     /// <summary>Told of each compaction.</summary>
     public Action? Compacting { get; set; }
 
@@ -159,6 +162,8 @@ internal sealed class UnreliableLog(IRevocationLog inner, bool shared) : IRevoca
     public void Listen(Action<ReadOnlyMemory<LogEntry>> apply) => Listener = apply;
 
     public void Reconciled() => Reconciliations++;
+
+    public void Forgot(DateTimeOffset horizon) => Horizons.Add(horizon);
 
     /// <summary>Something is announced all the time.</summary>
     public bool IsAnnouncing { get; set; }

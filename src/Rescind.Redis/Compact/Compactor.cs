@@ -25,8 +25,26 @@ internal sealed class Compactor(
     private const int CarryStep = 5_000;
 
     private long _turn;
+    private int _isBusy;
 
     public async ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        if (Interlocked.Exchange(ref _isBusy, 1) == 1)
+        {
+            Log.CompactionElsewhere(logger);
+            return default;
+        }
+        try
+        {
+            return await CompactAloneAsync(now, cancel);
+        }
+        finally
+        {
+            Volatile.Write(ref _isBusy, 0);
+        }
+    }
+
+    private async Task<CompactionResult> CompactAloneAsync(DateTimeOffset now, CancellationToken cancel)
     {
         var epoch = await ClosedEpochAsync(cancel);
         var before = await SizeAsync(cancel);

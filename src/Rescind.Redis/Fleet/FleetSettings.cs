@@ -14,13 +14,15 @@ internal sealed record FleetSettings(
         options.Freshness, options.LongestTokenLifetime, options.ClockSkew, options.IssuerClockDifference,
         options.TokensCarryIssuedAt, seal?.Fingerprint);
 
-    /// <summary>The text that the scripts compare.</summary>
+    /// <summary>The text that the scripts compare. Where an entry's expiry means something else, nodes do not
+    /// mix (docs/decisions/0030).</summary>
     public string Text { get; } =
         $"freshness_ms={Freshness.TotalMilliseconds:0} "
         + $"longest_token_lifetime_s={LongestTokenLifetime.TotalSeconds:0} "
         + $"clock_skew_s={ClockSkew.TotalSeconds:0} "
         + $"issuer_clock_difference_s={IssuerClockDifference.TotalSeconds:0.###} "
-        + $"tokens_carry_iat={(TokensCarryIssuedAt ? 1 : 0)} partitions=1 log_key={KeyFingerprint ?? "none"}";
+        + $"tokens_carry_iat={(TokensCarryIssuedAt ? 1 : 0)} partitions=1 expiry=exp "
+        + $"log_key={KeyFingerprint ?? "none"}";
 
     /// <summary>The freshness bound in such a text; the longest there can be, where it cannot be read.
     /// </summary>

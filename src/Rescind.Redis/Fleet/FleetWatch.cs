@@ -23,7 +23,6 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private TimeSpan _othersBound;
     private long? _othersGone;
     private int _servers = servers;
-    private long _horizon;
 
     /// <summary>When a heartbeat counter was first seen, for how long it has not moved since while this
     /// process got answers, and whether it ever moved.</summary>
@@ -31,8 +30,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
 
     /// <summary>What a heartbeat tells the script.</summary>
     public readonly record struct Report(
-        string Epoch, TimeSpan Watched, (string Key, ulong Beat)[] Silent, string[] Remembered, int Servers,
-        long Horizon);
+        string Epoch, TimeSpan Watched, (string Key, ulong Beat)[] Silent, string[] Remembered, int Servers);
 
     public string Epoch
     {
@@ -152,8 +150,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
                 [.. others.Where(one => one.Value.Silence >= LongestBound * BoundsOfSilence)
                     .Select(one => (one.Key, one.Value.Record.Beat))],
                 [.. others.Select(one => one.Key)],
-                _servers,
-                _horizon);
+                _servers);
         }
     }
 
@@ -186,9 +183,6 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             var isNewlyClosed = answer.IsClosed && isReplicated && _closed is null;
             _closed ??= isNewlyClosed ? now : null;
             _servers = answer.Servers;
-            // A later one is somebody's mistake, and must not stay.
-            _horizon = answer.Horizon > answer.Time ? _horizon
-                : Math.Max(_horizon, answer.Horizon.ToUnixTimeSeconds());
             Note_NeedsLock(answer.Processes, now, passed, removes: true);
             return (isNewEpoch, isNewlyClosed);
         }

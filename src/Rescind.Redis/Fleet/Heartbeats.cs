@@ -14,6 +14,7 @@ internal sealed class Heartbeats(
     private readonly HashSet<string> _writers = new(StringComparer.Ordinal);
     private LogPosition _confirmed;
     private ulong _beat;
+    private long _horizon;
     private bool _isStuck;
     private string _reportedIn = FleetWatch.NoEpoch;
     private int _notReplicated;
@@ -73,6 +74,16 @@ internal sealed class Heartbeats(
         }
     }
 
+    /// <summary>What somebody has forgotten, or the log has dropped; a header that was lost has lost it too.
+    /// </summary>
+    public void Forgot(DateTimeOffset horizon)
+    {
+        lock (_gate)
+        {
+            _horizon = Math.Max(_horizon, horizon.ToUnixTimeSeconds());
+        }
+    }
+
     /// <summary>Remembers a process whose append waits for this one's confirmation.</summary>
     public void Owe(string writer)
     {
@@ -115,7 +126,7 @@ internal sealed class Heartbeats(
                     ? 1 : 0, (long)report.Watched.TotalMilliseconds, RedisNames.Draw(),
                 (long)(watch.LongestBound * 2).TotalMilliseconds, names.ChannelOf(""),
                 report.Silent.Length, report.Remembered.Length, _writers.Count, report.Servers,
-                report.Horizon,
+                _horizon,
             };
             arguments.AddRange(report.Silent.SelectMany(one => new RedisValue[] { one.Key, one.Beat }));
             arguments.AddRange(report.Remembered.Select(key => (RedisValue)key));
@@ -127,6 +138,10 @@ internal sealed class Heartbeats(
 
     private void Note(ulong beat, HeartbeatAnswer answer, bool isReplicated)
     {
+        if (answer.Horizon <= answer.Time)
+        {
+            Forgot(answer.Horizon); // a later one is somebody's mistake, and must not stay
+        }
         var (isNewEpoch, isNewlyClosed) = watch.Note(beat, answer, isReplicated);
         if (isNewEpoch && !answer.IsClosed)
         {

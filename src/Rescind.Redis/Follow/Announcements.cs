@@ -58,8 +58,7 @@ internal sealed class Announcements(
         {
             return; // own entries are applied already; what cannot be read here stops the read
         }
-        // Whoever is refused reads nothing: its file would hold what no position of it speaks of, and a start
-        // from there would not miss it in a log that was rolled back.
+        // Whoever is refused reads nothing, so it would hold what no position of it speaks of.
         if (message.Epoch == watch.Epoch && !watch.IsHeldBack && message.IsWhole && Apply is { } apply
             && IsApplied(apply, message.Entries))
         {

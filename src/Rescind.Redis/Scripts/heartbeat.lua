@@ -7,7 +7,7 @@
 -- ("-": none), 9 "1" when it has reported in that epoch, 10 for how many milliseconds it has watched that
 -- epoch, by its monotonic clock, 11 a name for a new epoch, 12 two bounds in milliseconds, 13 channel prefix
 -- of processes, 14 how many silent processes it names, 15 how many processes it remembers, 16 how many writers
--- wait for its confirmation, 17 how many servers it remembers, 18 which horizon; then the silent (key and beat
+-- wait for its confirmation, 17 how many servers it remembers, 18 the horizon it knows; then the silent (key and beat
 -- each), the remembered, the writers.
 -- Answer: "ok", epoch, state, found, at the tail, last id, horizon, seconds and microseconds of the server's
 -- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings", those in force, epoch,
@@ -189,7 +189,7 @@ if seen > servers or not head[8] then
   redis.call('HSET', fleet, 'servers', servers)
 end
 
--- So with the horizon. Nothing can have been dropped that has not ended.
+-- So with the horizon, which also rises with what somebody forgot. Nothing can have been that has not ended.
 local now, horizon = redis.call('TIME'), tonumber(head[7] or '0') or 0
 if tonumber(ARGV[18]) > horizon and tonumber(ARGV[18]) <= tonumber(now[1]) then
   horizon = tonumber(ARGV[18])

@@ -31,6 +31,7 @@ internal sealed class FeedFollower(
     private string? _fault;
     private LogPosition _position;
     private int _nextPart;
+    private long _told;
     private bool _lost;
     private bool _recovering;
     private bool _isBehind;
@@ -166,7 +167,7 @@ internal sealed class FeedFollower(
         try
         {
             await StepAsync(cancel);
-            ForgetSome();
+            ForgetSome(TokenTable.ShardCount / 64);
             if (!Volatile.Read(ref _isBehind))
             {
                 await PauseAsync(heartbeat, cancel);
@@ -180,14 +181,20 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time.</summary>
-    private void ForgetSome()
+    /// <summary>Forgets what both clocks say has expired, a few parts of the index at a time.</summary>
+    private void ForgetSome(int parts)
     {
         var dead = Time.DeadBefore;
-        for (var i = 0; i < TokenTable.ShardCount / 64; i++)
+        for (var i = 0; i < parts; i++)
         {
             index.Forget(_nextPart, dead);
             _nextPart = _nextPart == TokenTable.ShardCount ? 0 : _nextPart + 1;
+        }
+        // One that lies ahead is somebody's mistake, and must not spread.
+        if (index.Horizon is var horizon && horizon > _told && horizon < dead)
+        {
+            _told = horizon;
+            log.Forgot(DateTimeOffset.FromUnixTimeSeconds(horizon));
         }
     }
 
@@ -240,6 +247,7 @@ internal sealed class FeedFollower(
         var (position, found, given) = await _reconciliation.RunAsync(cancel);
         Position = position;
         _lost = false;
+        ForgetSome(TokenTable.ShardCount + 1); // what has expired was not given back
         log.Reconciled();
         Log.Reconciled(logger, found, given);
     }

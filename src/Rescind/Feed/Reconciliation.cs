@@ -16,22 +16,45 @@ internal sealed class Reconciliation(
     {
         var found = new HashSet<(RevocationId, bool)>();
         var position = await ReadOnAsync(default, found, cancel);
-        var (read, given, dead) = (found.Count, 0, time.DeadBefore);
-        var lost = Enumerable.Range(0, TokenTable.ShardCount + 1).SelectMany(index.Entries)
-            .Where(entry => entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift)));
-        foreach (var batch in lost.Chunk(options.LargestBatch))
+        var (read, given, dead, sent) = (found.Count, 0, time.DeadBefore, clock.GetTimestamp());
+        var lost = new List<LogEntry>();
+        for (var part = 0; part <= TokenTable.ShardCount; part++)
         {
-            // A node that only appends is silent to the others: they would give it up, and the recovery would
-            // close without what it still holds.
-            position = await ReadOnAsync(position, found, cancel);
-            var missing = batch.Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
-            if (missing.Length != 0)
+            foreach (var some in index.Entries(part).Chunk(options.LargestBatch))
             {
-                await log.AppendAsync(missing, cancel);
+                lost.AddRange(some.Where(entry =>
+                    entry.Expiry >= dead && !found.Contains((entry.Id, entry.IsLift))));
+
+                // A node that only looks and appends is silent to the others: they would give it up, and the
+                // recovery would close without what it still holds.
+                if (lost.Count >= options.LargestBatch
+                    || clock.GetElapsedTime(sent) >= options.Freshness / 4)
+                {
+                    sent = clock.GetTimestamp();
+                    position = await ReadOnAsync(position, found, cancel);
+                    given += await GiveAsync(lost, found, cancel);
+                }
             }
-            given += missing.Length;
+        }
+        if (lost.Count != 0)
+        {
+            position = await ReadOnAsync(position, found, cancel);
+            given += await GiveAsync(lost, found, cancel);
         }
         return (position, read, given);
+    }
+
+    /// <returns>How many were given: others may have given some of them meanwhile.</returns>
+    private async Task<int> GiveAsync(
+        List<LogEntry> lost, HashSet<(RevocationId, bool)> found, CancellationToken cancel)
+    {
+        var missing = lost.Where(entry => !found.Contains((entry.Id, entry.IsLift))).ToArray();
+        lost.Clear();
+        foreach (var batch in missing.Chunk(options.LargestBatch))
+        {
+            await log.AppendAsync(batch, cancel);
+        }
+        return missing.Length;
     }
 
     private async Task<LogPosition> ReadOnAsync(

@@ -27,8 +27,7 @@ internal sealed class JournaledLog : IRevocationLog
     private bool _isAway;
     private bool _owesReport;
 
-    /// <summary>Why own entries were not kept, and how often the copy had been written by then: once it is
-    /// written again, the disk works.</summary>
+    /// <summary>Holds until the copy is written once more: then the disk works.</summary>
     private sealed record KeepFault(string Message, long Writes);
 
     public JournaledLog(
@@ -97,6 +96,8 @@ internal sealed class JournaledLog : IRevocationLog
         }
         ReportIfPaid();
     }
+
+    public void Forgot(DateTimeOffset horizon) => _shared.Forgot(horizon);
 
     public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) =>
         _shared.WaitAsync(after, cancel);
@@ -250,8 +251,7 @@ internal sealed class JournaledLog : IRevocationLog
         _owed.Add(batch.Span);
     }
 
-    /// <summary>Gives what is owed, but nothing that has expired by both clocks: its lift may have been
-    /// forgotten.</summary>
+    /// <summary>Gives what is owed, unless it has expired: its lift may have been forgotten.</summary>
     private void StartReplay(DateTimeOffset logTime)
     {
         lock (_gate)

@@ -29,9 +29,9 @@ internal sealed class DailyCompaction(
             {
                 await compact(cancel);
             }
-            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            catch (Exception fault)
             {
-                // Whatever it is, checks go on; the next day tries again.
+                // Whatever it is, also the end: checks go on, and the next day tries again.
                 Log.CompactionFailed(logger, fault.Message);
             }
             wait = TimeSpan.FromDays(1);

@@ -62,6 +62,14 @@ public interface IRevocationLog
     {
     }
 
+    /// <summary>Says that the caller has forgotten revocations of tokens that ended by then, also such as
+    /// this log never had or has lost: whoever reads the log must not accept those tokens either. A shared
+    /// log tells it to the others as its <see cref="LogBatch.Horizon"/>. Default: nothing.</summary>
+    /// <param name="horizon">When the last of these tokens ended.</param>
+    void Forgot(DateTimeOffset horizon)
+    {
+    }
+
     /// <summary>Says whether the caller keeps entries that this log may lack, though no read has missed them:
     /// those that a process of before left on disk. While it does, a shared log that recovers from a loss
     /// waits for this process. Default: nothing.</summary>
@@ -73,7 +81,8 @@ public interface IRevocationLog
     /// <summary>Drops entries that expired before <paramref name="now"/>, never a live one and never the
     /// newest, in steps that leave room for appends. Its caller follows the log: one that was lost is not
     /// compacted before it was read over.</summary>
-    /// <param name="now">The time before which an expiry counts.</param>
+    /// <param name="now">The time before which an expiry counts: earlier than any clock says, by the skew
+    /// that validators allow.</param>
     /// <param name="cancel">Stops between two steps.</param>
     ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel);
 }

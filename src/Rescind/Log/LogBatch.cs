@@ -29,7 +29,7 @@ public sealed record LogBatch
     /// <summary>The log's own clock when it answered.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>The latest expiry that compaction has dropped. A token that ended before it is never
-    /// accepted, so a clock that steps back revives nothing.</summary>
+    /// <summary>The latest expiry that compaction has dropped, or somebody has forgotten. A token that ended
+    /// no later is never accepted, so a clock that steps back revives nothing.</summary>
     public DateTimeOffset Horizon { get; init; } = DateTimeOffset.UnixEpoch;
 }

@@ -267,6 +267,51 @@ public sealed class FeedLoopTests
         Assert.Equal(1, world.Log.Reconciliations);
     }
 
+    /// <summary>A node that looks through ten million entries for the few that a log lacks was silent for fourteen seconds,
+    /// was given up, and the recovery closed without them.</summary>
+    [Fact]
+    public async Task Whoever_looks_for_what_a_log_lacks_reads_on_meanwhile()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        await world.Blacklist.RevokeAsync(
+            [.. Enumerable.Range(0, 5000).Select(i => Revocation.OfToken(Issuer, "t" + i))],
+            TestContext.Current.CancellationToken);
+        await StepAsync(world);
+        world.Log.Inner = new MemoryLog(world.Clock);
+        var (reads, longest, last) = (0, TimeSpan.Zero, (DateTimeOffset?)null);
+        world.Log.Twist = batch =>
+        {
+            var now = world.Clock.GetUtcNow();
+            longest = now - last is { } passed && passed > longest ? passed : longest;
+            (reads, last) = (reads + 1, now);
+            return batch;
+        };
+        world.Clock.AutoAdvanceAmount = TimeSpan.FromMilliseconds(10); // each time that somebody looks at it
+        await StepAsync(world);
+        Assert.InRange(longest, TimeSpan.FromMilliseconds(1), world.Options.Freshness / 2);
+        Assert.InRange(reads, 10, 1000);
+        Assert.Equal(1, world.Log.Reconciliations);
+    }
+
+    /// <summary>What has expired is not given back, as its lift may be forgotten; the tokens must not revive elsewhere.</summary>
+    [Fact]
+    public async Task What_was_forgotten_is_told_to_the_log()
+    {
+        var world = await TestWorld.LoadedAsync(shared: true);
+        var ends = world.Now.AddMinutes(1);
+        await world.Blacklist.RevokeAsync(
+            [Revocation.OfToken(Issuer, "short", ends), Revocation.OfToken(Issuer, "long", world.Now.AddDays(1))],
+            TestContext.Current.CancellationToken);
+        world.Clock.Advance(TimeSpan.FromMinutes(10));
+        await StepAsync(world);
+        Assert.Empty(world.Log.Horizons);
+        world.Log.Inner = new MemoryLog(world.Clock);
+        await StepAsync(world);
+        Assert.Equal([ends], world.Log.Horizons);
+        Assert.Equal(1, world.Log.Reconciliations);
+        Assert.Equal(1, world.Blacklist.GetStatus().Rules[RuleKind.Token]);
+    }
+
     [Fact]
     public async Task A_long_log_is_read_over_to_its_end_and_gets_back_what_it_lacks_in_batches()
     {

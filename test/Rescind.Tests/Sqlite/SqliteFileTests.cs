@@ -15,19 +15,19 @@ public sealed class SqliteFileTests : IDisposable
     /// <summary>Two processes on one log of a single node do not hear of each other, and each says that it knows all.
     /// </summary>
     [Fact]
-    public async Task A_link_to_a_file_that_is_in_use_is_in_use_too()
+    public async Task A_link_to_a_file_is_refused_and_one_to_its_folder_meets_the_same_lock()
     {
-        await using (SqliteStore.Open(Path))
+        Directory.CreateDirectory(_folder.PathOf("real"));
+        Directory.CreateSymbolicLink(_folder.PathOf("folder"), _folder.PathOf("real"));
+        await using (SqliteStore.Open(_folder.PathOf("real/rescind.db")))
         {
-            File.CreateSymbolicLink(_folder.PathOf("link.db"), Path);
-            File.CreateSymbolicLink(_folder.PathOf("link-of-link.db"), _folder.PathOf("link.db"));
-            foreach (var name in new[] { "link.db", "link-of-link.db" })
-            {
-                var refused = Assert.Throws<IOException>(() => SqliteStore.Open(_folder.PathOf(name)));
-                Assert.Contains("in use by another process", refused.Message, StringComparison.Ordinal);
-            }
+            File.CreateSymbolicLink(_folder.PathOf("link.db"), "real/rescind.db");
+            var refused = Assert.Throws<IOException>(() => SqliteStore.Open(_folder.PathOf("link.db")));
+            Assert.Contains("is a link to 'real/rescind.db'", refused.Message, StringComparison.Ordinal);
+            refused = Assert.Throws<IOException>(() => SqliteStore.Open(_folder.PathOf("folder/rescind.db")));
+            Assert.Contains("in use by another process", refused.Message, StringComparison.Ordinal);
         }
-        await using var again = SqliteStore.Open(_folder.PathOf("link.db"));
+        await using var again = SqliteStore.Open(_folder.PathOf("folder/rescind.db"));
         await again.Log.AppendAsync(new[] { ScriptedJournal.Entry(1) }, TestContext.Current.CancellationToken);
     }
 

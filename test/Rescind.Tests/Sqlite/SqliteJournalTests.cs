@@ -25,6 +25,31 @@ public sealed class SqliteJournalTests : IDisposable
         Assert.NotEqual(default(LogPosition), page.Position);
     }
 
+    /// <summary>Each compaction of the shared log carries what lives forward: the file grew by as much each day.</summary>
+    [Fact]
+    public async Task What_comes_again_and_again_stands_in_the_file_once_or_twice()
+    {
+        using var file = SqliteFile.Open(_folder.PathOf("rescind.db"));
+        await using var commits = new GroupCommit(file);
+        var journal = new SqliteJournal(file, commits, new SqliteRevocationLog(file, commits, TimeProvider.System));
+        LogEntry[] live = [.. Enumerable.Range(1, 4000).Select(i => Entry((uint)i))];
+        var longer = Entry(1) with { ExpiresAt = DateTimeOffset.UtcNow.AddDays(9) };
+        await journal.JoinAsync(new JournalUpdate([longer], new LogPosition(1, 77), DateTimeOffset.UnixEpoch, 0));
+        var rows = new List<long>();
+        for (var day = 1; day <= 12; day++)
+        {
+            await journal.JoinAsync(new JournalUpdate(live, new LogPosition((ulong)day * 4001, 77), DateTimeOffset.UnixEpoch, 0));
+            await journal.CompactAsync(DateTimeOffset.UtcNow, TestContext.Current.CancellationToken);
+            rows.Add(SqliteFile.Number(file.Reader, "SELECT count(*) FROM log"));
+        }
+        Assert.InRange(rows.Max(), 4_001, 24_000);
+        Assert.Contains(rows.Skip(6), count => count <= 4_001);
+        var page = await journal.LoadAsync(0, 100_000, TestContext.Current.CancellationToken);
+        Assert.Equal(4000, page.Entries.Select(entry => entry.Id).Distinct().Count());
+        Assert.Contains(page.Entries, entry => entry.ExpiresAt == longer.ExpiresAt);
+        Assert.Equal(new LogPosition(48_012, 77), page.Position);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static LogEntry Entry(uint tag) => new()
