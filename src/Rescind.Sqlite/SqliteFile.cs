@@ -54,7 +54,7 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>For the writer loop alone.</summary>
     public EntryInsert Entries { get; }
 
-    /// <summary>For one long look, which holds up nobody.</summary>
+    /// <summary>For one long look, which holds up nobody but the end of what was written before.</summary>
     public SqliteConnection OpenReader()
     {
         var reader = Connect();

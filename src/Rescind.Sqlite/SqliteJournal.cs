@@ -9,7 +9,8 @@ namespace Rescind;
 /// the log; opened here for the first time, its entries have no position in the shared log, so the node gives
 /// them all to it.
 /// </summary>
-internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, SqliteRevocationLog copy) : IJournal
+internal sealed class SqliteJournal(
+    SqliteFile file, GroupCommit commits, SqliteRevocationLog copy, int rowsToSort = 500_000) : IJournal
 {
     private const int DropStep = 5000;
     private const int FewRows = 10_000;
@@ -73,29 +74,46 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
             (SqliteFile.Number(connection, "SELECT count(*) FROM log"), Meta(connection, "rows_kept") ?? 0));
         if (rows < (kept * 2) + FewRows)
         {
+            if (rows < kept)
+            {
+                await commits.DoAsync(connection => Set(connection, "rows_kept", rows), cancel);
+            }
             return;
         }
-        var repeated = await Task.Run(Repeated, cancel);
-        foreach (var part in repeated.Chunk(DropStep))
+        var (parts, dropped) = ((int)Math.Min(256, (rows / rowsToSort) + 1), 0);
+        for (var part = 0; part < parts; part++)
         {
-            await commits.DoAsync(connection => DropRows(connection, part), cancel);
+            var (from, to) = (256 * part / parts, 256 * (part + 1) / parts);
+            var repeated = await Task.Run(() => Repeated(from, to), cancel);
+            repeated.Sort(); // rows of one page together
+            foreach (var some in repeated.Chunk(DropStep))
+            {
+                await commits.DoAsync(connection => DropRows(connection, some), cancel);
+            }
+            dropped += repeated.Count;
         }
-        await commits.DoAsync(connection => Set(connection, "rows_kept", rows - repeated.Count), cancel);
+        await commits.DoAsync(connection => Set(connection, "rows_kept", rows - dropped), cancel);
+        await commits.DoAsync(SqliteRevocationLog.GiveBackSpace, cancel);
     }
 
-    private List<long> Repeated()
+    /// <param name="from">The least last byte of the keys to look at: not all at once, so that sorting needs
+    /// little space, and an end need not wait for it.</param>
+    /// <param name="to">The first byte that is too large.</param>
+    private List<long> Repeated(int from, int to)
     {
         try
         {
             using var reader = file.OpenReader();
             using var command = reader.CreateCommand();
+            command.Parameters.AddWithValue("@from", $"{from:X2}");
+            command.Parameters.AddWithValue("@to", $"{to - 1:X2}");
             command.CommandText =
                 """
                 SELECT position FROM (
                     SELECT position, expires, max(expires) OVER (
                         PARTITION BY substr(entry, 2, 21) ORDER BY position
                         ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later
-                    FROM log)
+                    FROM log WHERE hex(substr(entry, 18, 1)) BETWEEN @from AND @to)
                 WHERE later >= expires
                 """;
             using var rows = command.ExecuteReader();
@@ -194,7 +212,14 @@ internal sealed class SqliteJournal(SqliteFile file, GroupCommit commits, Sqlite
     private static int DropOwn(SqliteConnection connection, long now)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "DELETE FROM journal WHERE expires < @now AND expires <> 4294967295";
+        command.CommandText =
+            """
+            UPDATE meta SET value = max(value, coalesce(
+                (SELECT max(expires) FROM journal
+                 WHERE expires < @now AND expires <> 4294967295 AND substr(id, 1, 1) < x'80'), 0))
+            WHERE name = 'horizon';
+            DELETE FROM journal WHERE expires < @now AND expires <> 4294967295;
+            """;
         command.Parameters.AddWithValue("@now", now);
         return command.ExecuteNonQuery();
     }

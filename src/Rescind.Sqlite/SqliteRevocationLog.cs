@@ -168,7 +168,7 @@ internal sealed class SqliteRevocationLog(SqliteFile file, GroupCommit commits, 
         return Convert.ToInt64(command.ExecuteScalar());
     }
 
-    private static bool GiveBackSpace(SqliteConnection connection)
+    public static bool GiveBackSpace(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "PRAGMA incremental_vacuum";

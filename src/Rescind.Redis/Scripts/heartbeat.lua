@@ -189,7 +189,7 @@ if seen > servers or not head[8] then
   redis.call('HSET', fleet, 'servers', servers)
 end
 
--- So with the horizon, which also rises with what somebody forgot. Nothing can have been that has not ended.
+-- So with the horizon, which also rises with what somebody forgot: never what has not ended.
 local now, horizon = redis.call('TIME'), tonumber(head[7] or '0') or 0
 if tonumber(ARGV[18]) > horizon and tonumber(ARGV[18]) <= tonumber(now[1]) then
   horizon = tonumber(ARGV[18])

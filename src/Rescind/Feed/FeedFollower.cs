@@ -31,7 +31,6 @@ internal sealed class FeedFollower(
     private string? _fault;
     private LogPosition _position;
     private int _nextPart;
-    private long _told;
     private bool _lost;
     private bool _recovering;
     private bool _isBehind;
@@ -167,7 +166,7 @@ internal sealed class FeedFollower(
         try
         {
             await StepAsync(cancel);
-            ForgetSome(TokenTable.ShardCount / 64);
+            ForgetSome();
             if (!Volatile.Read(ref _isBehind))
             {
                 await PauseAsync(heartbeat, cancel);
@@ -181,20 +180,29 @@ internal sealed class FeedFollower(
         }
     }
 
-    /// <summary>Forgets what both clocks say has expired, a few parts of the index at a time.</summary>
-    private void ForgetSome(int parts)
+    /// <summary>Forgets what both clocks say has expired, a 64th of the index at a time.</summary>
+    private void ForgetSome()
     {
         var dead = Time.DeadBefore;
-        for (var i = 0; i < parts; i++)
+        for (var i = 0; i < TokenTable.ShardCount / 64; i++)
         {
             index.Forget(_nextPart, dead);
             _nextPart = _nextPart == TokenTable.ShardCount ? 0 : _nextPart + 1;
         }
-        // One that lies ahead is somebody's mistake, and must not spread.
-        if (index.Horizon is var horizon && horizon > _told && horizon < dead)
+    }
+
+    /// <summary>What has expired was not given back to a log that lacks it; so the log must know up to when.
+    /// </summary>
+    private void TellHorizon()
+    {
+        var dead = Time.DeadBefore;
+        for (var part = 0; part <= TokenTable.ShardCount; part++)
         {
-            _told = horizon;
-            log.Forgot(DateTimeOffset.FromUnixTimeSeconds(horizon));
+            index.Forget(part, dead);
+        }
+        if (index.Horizon < dead)
+        {
+            log.Forgot(DateTimeOffset.FromUnixTimeSeconds(index.Horizon));
         }
     }
 
@@ -247,7 +255,7 @@ internal sealed class FeedFollower(
         var (position, found, given) = await _reconciliation.RunAsync(cancel);
         Position = position;
         _lost = false;
-        ForgetSome(TokenTable.ShardCount + 1); // what has expired was not given back
+        TellHorizon();
         log.Reconciled();
         Log.Reconciled(logger, found, given);
     }

@@ -30,9 +30,9 @@ internal sealed class Reconciliation(
                 if (lost.Count >= options.LargestBatch
                     || clock.GetElapsedTime(sent) >= options.Freshness / 4)
                 {
-                    sent = clock.GetTimestamp();
                     position = await ReadOnAsync(position, found, cancel);
                     given += await GiveAsync(lost, found, cancel);
+                    sent = clock.GetTimestamp();
                 }
             }
         }

@@ -107,7 +107,7 @@ internal sealed class JournaledLog : IRevocationLog
 
     public async ValueTask<CompactionResult> CompactAsync(DateTimeOffset now, CancellationToken cancel)
     {
-        _owed.Forget(now);
+        _shared.Forgot(_owed.Forget(now));
         ReportIfPaid(); // what was forgotten may have been the last that was owed
         var own = _journal.CompactAsync(now, cancel).AsTask();
         await Task.WhenAny(own);
@@ -129,6 +129,7 @@ internal sealed class JournaledLog : IRevocationLog
         if (page.Position is not null)
         {
             _replica.Loaded(page);
+            _shared.Forgot(page.Horizon);
             lock (_gate)
             {
                 // Whoever pays the last of it meanwhile says so after this, not before.
@@ -141,8 +142,7 @@ internal sealed class JournaledLog : IRevocationLog
             Entries = (LogEntry[])[.. page.Entries, .. page.Kept],
             Position = page.Position ?? default,
             AtTail = false,
-            Time = _clock.GetUtcNow(),
-            Horizon = page.Horizon,
+            Time = _clock.GetUtcNow(), Horizon = page.Horizon,
         };
     }
 
@@ -259,7 +259,7 @@ internal sealed class JournaledLog : IRevocationLog
             if (_replay.IsCompleted && _owed.Count != 0)
             {
                 var own = _clock.GetUtcNow();
-                _owed.Forget((own < logTime ? own : logTime) - _options.ClockSkew);
+                _shared.Forgot(_owed.Forget((own < logTime ? own : logTime) - _options.ClockSkew));
                 _replay = _owed.Count == 0 ? _replay : ReplayAsync();
             }
         }

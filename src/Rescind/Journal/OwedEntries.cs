@@ -49,13 +49,16 @@ internal sealed class OwedEntries
     }
 
     /// <summary>What has expired need not be given any more.</summary>
-    public void Forget(DateTimeOffset expiredBefore)
+    /// <returns>When the last of the revocations among them expired, or 1970.</returns>
+    public DateTimeOffset Forget(DateTimeOffset expiredBefore)
     {
         lock (_gate)
         {
             var dead = _entries.Values
                 .Where(entry => entry.Expiry != LogEntry.Never && entry.ExpiresAt < expiredBefore).ToArray();
             Remove(dead);
+            return dead.Where(entry => !entry.IsLift).Select(entry => entry.ExpiresAt)
+                .Append(DateTimeOffset.UnixEpoch).Max();
         }
     }
 }

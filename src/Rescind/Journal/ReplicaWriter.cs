@@ -49,11 +49,11 @@ internal sealed class ReplicaWriter(
     {
         lock (_gate)
         {
-            _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || batch.Horizon > _horizon;
-            _waiting.AddRange(batch.Entries.Span);
             // What was forgotten stays forgotten, whatever a log that was lost still knows of it. Only what
             // is over is forgotten: a later horizon is somebody's mistake, and must not stay.
             var isLater = batch.Horizon > _horizon && batch.Horizon <= batch.Time;
+            _isDirty |= batch.Entries.Length != 0 || batch.Position != _position || isLater;
+            _waiting.AddRange(batch.Entries.Span);
             (_position, _horizon) = (batch.Position, isLater ? batch.Horizon : _horizon);
             Start_NeedsLock();
             return _waiting.Count > mostWaiting ? _writing : Task.CompletedTask;

@@ -31,8 +31,11 @@ internal sealed class DailyCompaction(
             }
             catch (Exception fault)
             {
-                // Whatever it is, also the end: checks go on, and the next day tries again.
-                Log.CompactionFailed(logger, fault.Message);
+                // Whatever it is: checks go on, and the next day tries again. The end is no fault.
+                if (!cancel.IsCancellationRequested)
+                {
+                    Log.CompactionFailed(logger, fault.Message);
+                }
             }
             wait = TimeSpan.FromDays(1);
         }

@@ -304,7 +304,7 @@ public sealed class FeedLoopTests
             TestContext.Current.CancellationToken);
         world.Clock.Advance(TimeSpan.FromMinutes(10));
         await StepAsync(world);
-        Assert.Empty(world.Log.Horizons);
+        Assert.Empty(world.Log.Horizons); // the log drops it itself
         world.Log.Inner = new MemoryLog(world.Clock);
         await StepAsync(world);
         Assert.Equal([ends], world.Log.Horizons);

@@ -108,6 +108,7 @@ public sealed class JournaledLogTests
         await _log.ReadAsync(default, 10, CancellationToken.None);
         await UntilAsync(() => _log.Status.JournalPending == 0);
         Assert.Equal(given, _shared.Appends - before);
+        Assert.Equal(given == 0 ? own[0].ExpiresAt : DateTimeOffset.UnixEpoch, _shared.Horizons.Max());
     }
 
     [Fact]
