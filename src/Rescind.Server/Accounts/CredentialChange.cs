@@ -55,7 +55,14 @@ internal sealed class CredentialChange(
     public Task<Changed> SetRightsAsync(
         Account account, bool? isAdmin, bool? isDisabled, HttpContext context) => RunAsync(
             account, "admin_action", AuditEvents.AccountChanged, context, opens: false,
-            db => SetRightsAsync(db, account.Id, isAdmin, isDisabled));
+            db => SetRightsAsync(db, account.Id, isAdmin, isDisabled), NoteOf(isAdmin, isDisabled));
+
+    private static string NoteOf(bool? isAdmin, bool? isDisabled)
+    {
+        var rights = new[] { ("is_admin", isAdmin), ("is_disabled", isDisabled) };
+        return string.Join(", ", rights.Where(one => one.Item2 is not null)
+            .Select(one => $"{one.Item1} {(one.Item2 == true ? "true" : "false")}"));
+    }
 
     private async Task<bool> SetRightsAsync(AccountsDb db, string id, bool? isAdmin, bool? isDisabled)
     {
@@ -83,7 +90,7 @@ internal sealed class CredentialChange(
 
     private async Task<Changed> RunAsync(
         Account account, string reason, string eventType, HttpContext context, bool opens,
-        Func<AccountsDb, Task<bool>> change)
+        Func<AccountsDb, Task<bool>> change, string? note = null)
     {
         AuditNotes.Of(context).UserId = account.Id;
         Changed changed = default;
@@ -101,7 +108,7 @@ internal sealed class CredentialChange(
         {
             return undone.Changed;
         }
-        AuditNotes.Add(context, new AuditEvent(eventType) { Reason = reason });
+        AuditNotes.Add(context, new AuditEvent(eventType) { Reason = reason, Note = note });
         return changed;
     }
 

@@ -39,6 +39,8 @@ internal static class Credentials
             && email.IndexOf('@', StringComparison.Ordinal) == at
             && !email.Any(letter => char.IsWhiteSpace(letter) || char.IsControl(letter)
                 || "<>,;:\"()[]\\".Contains(letter))
+            && email[0] != '.'
+            && email[at - 1] != '.'
             && email[at + 1] != '.'
             && email[^1] != '.'
             && !email.Contains("..", StringComparison.Ordinal);

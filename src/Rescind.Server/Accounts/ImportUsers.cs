@@ -57,8 +57,16 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         {
             return Refusals.Invalidated("users", $"users must have 1 to {Most} users.");
         }
-        var (imported, known, rejected) = await TakeAsync(users);
+        var (taken, known, rejected) = await TakeAsync(users);
         await strangers.LearnAsync(CancellationToken.None);
+        var imported = taken.Count;
+        foreach (var user in taken)
+        {
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
+            {
+                UserId = user.Id, Note = user.IsAdmin == true ? "an administrator" : "a user",
+            });
+        }
         AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
         {
             Note = $"{imported} imported, {known} known, {rejected.Count} rejected",
@@ -72,7 +80,7 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         });
     }
 
-    private async Task<(int Imported, int Known, List<RejectedUser> Rejected)> TakeAsync(
+    private async Task<(List<ImportedUser> Taken, int Known, List<RejectedUser> Rejected)> TakeAsync(
         IReadOnlyList<ImportedUser?> users)
     {
         for (var tries = 1; ; tries++)
@@ -89,10 +97,10 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         }
     }
 
-    private async Task<(int Imported, int Known, List<RejectedUser> Rejected)> TakeAsync(
+    private async Task<(List<ImportedUser> Taken, int Known, List<RejectedUser> Rejected)> TakeAsync(
         AccountsDb db, IReadOnlyList<ImportedUser?> users)
     {
-        var (imported, known, rejected) = (0, 0, new List<RejectedUser>());
+        var (taken, known, rejected) = (new List<ImportedUser>(), 0, new List<RejectedUser>());
         foreach (var (index, user) in users.Index())
         {
             if (await WrongWithAsync(db, user) is { } reason)
@@ -107,10 +115,10 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
             {
                 db.Accounts.Add(AccountOf(user!));
                 await db.SaveChangesAsync();
-                imported++;
+                taken.Add(user!);
             }
         }
-        return (imported, known, rejected);
+        return (taken, known, rejected);
     }
 
     private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser? user)

@@ -83,6 +83,7 @@ internal sealed class LogIn(
         {
             return Refusals.Disabled;
         }
+        AuditNotes.Of(context).UserId = account.Id; // a session that must make room is of that user
         var opened = await store.WriteAsync(
             db => OpenAsync(db, account, newHash, Device.Of(context)), context.RequestAborted);
         if (opened is not { } opening)

@@ -44,12 +44,13 @@ internal sealed class LoginGate(
     /// <summary>Tells the audit trail of a wrong password.</summary>
     /// <param name="account">Whose; null: nobody's.</param>
     /// <param name="context">The request.</param>
-    /// <param name="about">Who repeats it at will: the address, or a user who is logged in.</param>
+    /// <param name="about">Who repeats it at will: a user who is logged in. Default: the address, for each
+    /// account that it tries, so that nobody's failures are booked on another.</param>
     public void Tell(Account? account, HttpContext context, string? about = null)
     {
         var failed = AuditNotes.Complete(
             context, new AuditEvent(AuditEvents.LoginFailed) { UserId = account?.Id });
-        audit.Count(failed, about ?? failed.Ip ?? "");
+        audit.Count(failed, about ?? $"{failed.Ip} {account?.Id}");
     }
 
     /// <summary>Counts a failure, and tells the audit trail when it locked this address out.</summary>

@@ -12,18 +12,19 @@ namespace Rescind.Server.Administration;
 internal sealed class Hits(
     AccountStore store, ServerSettings settings, TimeProvider clock, ILogger<Hits> logger)
 {
-    /// <summary>Nobody waits longer than this to learn a number.</summary>
+    /// <summary>Nobody waits longer than this to learn a number, nor for five times as long to learn many.
+    /// </summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
-    /// <summary>Counts for each of several rules; after the first that could not be counted, none is: a
-    /// revocation must not wait for one time-out after another.</summary>
+    /// <summary>Counts for each of several rules; after the first that could not be counted, none is: an
+    /// answer must not wait for one time-out after another.</summary>
     public async Task<IReadOnlyList<KnownHits>> CountAsync(
         IReadOnlyList<Revocation> rules, CancellationToken cancel)
     {
-        var counts = new List<KnownHits>();
+        var (counts, begun) = (new List<KnownHits>(), clock.GetTimestamp());
         foreach (var rule in rules)
         {
-            counts.Add(counts is [.., { Sessions: null }]
+            counts.Add(counts is [.., { Sessions: null }] || clock.GetElapsedTime(begun) > LongestWait * 5
                 ? new KnownHits(null, null)
                 : await CountAsync(rule, cancel));
         }

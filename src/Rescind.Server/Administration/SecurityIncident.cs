@@ -72,17 +72,25 @@ internal sealed class SecurityIncident(
                 return fault;
             }
         }
-        var isDryRun = body.DryRun == true;
-        var counts = await hits.CountAsync(rules, context.RequestAborted);
-        var targets = rules.Zip(counts, (rule, known) => new IncidentTarget(
-            Word(rule.Kind), rule.Value, known.Sessions, known.Users, !isDryRun)).ToList();
-        return isDryRun
-            ? Answer("Nothing was revoked: this was a dry run.", targets, receipt: null)
-            : await RevokeAsync(body, rules, targets, context);
+        return body.DryRun == true
+            ? Answer(
+                "Nothing was revoked: this was a dry run.",
+                await CountAsync(rules, isRevoked: false, context.RequestAborted), receipt: null)
+            : await RevokeAsync(body, rules, context);
     }
 
+    private async Task<List<IncidentTarget>> CountAsync(
+        List<Revocation> rules, bool isRevoked, CancellationToken cancel)
+    {
+        var counts = await hits.CountAsync(rules, cancel);
+        return [.. rules.Zip(counts, (rule, known) => new IncidentTarget(
+            Word(rule.Kind), rule.Value, known.Sessions, known.Users, isRevoked))];
+    }
+
+    /// <summary>Revokes first: how many it hits is only for the answer, and whoever hung up still meant it.
+    /// </summary>
     private async Task<IResult> RevokeAsync(
-        SecurityIncidentBody body, List<Revocation> rules, List<IncidentTarget> targets, HttpContext context)
+        SecurityIncidentBody body, List<Revocation> rules, HttpContext context)
     {
         var revoked = await revoker.RevokeAsync(rules);
         if (revoked.Receipt is not { } receipt)
@@ -93,6 +101,7 @@ internal sealed class SecurityIncident(
         {
             Reason = body.Reason, Note = $"{rules.Count} target(s): {body.Note}",
         });
+        var targets = await CountAsync(rules, isRevoked: true, CancellationToken.None);
         foreach (var rule in rules)
         {
             // Once one could not be noted the others could not either, and each would wait as long.

@@ -10,11 +10,10 @@ internal sealed class AuditNotes
 {
     private readonly Lock _lock = new();
     private readonly List<AuditEvent> _events = [];
-    private readonly List<Revocation> _revocations = [];
+    private readonly List<(Revocation Revocation, string? UserId)> _revocations = [];
 
     /// <summary>Whose tokens and account the request is about, when the caller is somebody else or nobody
-    /// yet.
-    /// </summary>
+    /// yet; of several people, whose what is noted next.</summary>
     public string? UserId { get; set; }
 
     public static AuditNotes Of(HttpContext context)
@@ -41,7 +40,7 @@ internal sealed class AuditNotes
     {
         lock (_lock)
         {
-            _revocations.AddRange(revocations);
+            _revocations.AddRange(revocations.Select(one => (one, UserId)));
         }
     }
 
@@ -71,7 +70,9 @@ internal sealed class AuditNotes
     {
         lock (_lock)
         {
-            var revoked = _revocations.Select(one => Complete(context, EventOf(one), this));
+            var revoked = _revocations.Select(one =>
+                (Event: EventOf(one.Revocation), one.UserId)).Select(one =>
+                Complete(context, one.Event with { UserId = one.Event.UserId ?? one.UserId }, this));
             var all = _events.Concat(revoked).ToList();
             _events.Clear();
             _revocations.Clear();

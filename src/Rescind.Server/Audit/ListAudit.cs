@@ -66,7 +66,10 @@ internal sealed class ListAudit(AccountStore store, AuditShipper shipper)
         {
             if (next is not null)
             {
-                context.Response.Headers["Link"] = $"<?cursor={next}>; rel=\"next\"";
+                var query = request.Query.Where(one => one.Key != "cursor")
+                    .SelectMany(one => one.Value, (one, value) => KeyValuePair.Create(one.Key, value))
+                    .Append(KeyValuePair.Create("cursor", (string?)next));
+                context.Response.Headers["Link"] = $"<{QueryString.Create(query)}>; rel=\"next\"";
             }
             return TypedResults.Text(AuditCsv.Of(page), Accepting.Csv, Encoding.UTF8);
         }

@@ -41,9 +41,10 @@ internal sealed class PostOffice(
                     await SendAsync(message, cancel);
                 }
             }
-            catch (Exception fault) when (Answers.FaultHandler.IsDatabaseAway(fault))
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.MailNotSent(logger, fault.GetBaseException().Message);
+                // Whatever it is, the mail behind it must not suffer. The kind alone, as below.
+                Log.MailNotSent(logger, fault.GetBaseException().GetType().Name);
             }
         }
     }

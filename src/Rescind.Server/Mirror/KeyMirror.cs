@@ -69,25 +69,47 @@ internal sealed class KeyMirror(
 
     private async Task RememberAsync(MirrorItem.Issued one, CancellationToken cancel)
     {
-        await keys.RememberAsync(OfSession(one.Session), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
-        await keys.RememberAsync(OfSubject(one.Subject), one.TokenId, one.IssuedAt, one.ExpiresAt, cancel);
+        // A cutoff hits what was refreshed by its log-in.
+        var since = one.AuthenticatedAt < one.IssuedAt ? one.AuthenticatedAt : one.IssuedAt;
+        var owners = $"{one.AuthenticatedAt.ToUnixTimeSeconds()} {one.Session} {one.Subject}";
+        await keys.RememberAsync(OfToken(one.TokenId), owners, one.IssuedAt, one.ExpiresAt, cancel);
+        await keys.RememberAsync(OfSession(one.Session), one.TokenId, since, one.ExpiresAt, cancel);
+        await keys.RememberAsync(OfSubject(one.Subject), one.TokenId, since, one.ExpiresAt, cancel);
 
         // A rule that another node mirrored a moment ago has not met this token there.
-        var facts = new TokenFacts
-        {
-            Issuer = settings.Issuer, TokenId = one.TokenId, Subject = one.Subject, Session = one.Session,
-            IssuedAt = one.IssuedAt, ExpiresAt = one.ExpiresAt,
-        };
-        var verdict = await blacklist.CheckAsync(facts, cancel);
-        if (verdict == Verdict.Unknown)
-        {
-            throw new IOException(
-                "The log cannot be read, so it is not known whether a new token is revoked.");
-        }
-        if (verdict == Verdict.Revoked)
+        if (await IsRevokedAsync(one, cancel))
         {
             await keys.WriteAsync(one.TokenId, one.ExpiresAt, cancel);
         }
+    }
+
+    /// <exception cref="IOException">The log cannot be read.</exception>
+    private async Task<bool> IsRevokedAsync(MirrorItem.Issued one, CancellationToken cancel)
+    {
+        var verdict = await blacklist.CheckAsync(
+            new TokenFacts
+            {
+                Issuer = settings.Issuer, TokenId = one.TokenId, Subject = one.Subject, Session = one.Session,
+                IssuedAt = one.IssuedAt, AuthenticatedAt = one.AuthenticatedAt, ExpiresAt = one.ExpiresAt,
+            },
+            cancel);
+        return verdict == Verdict.Unknown
+            ? throw new IOException("The log cannot be read, so it is not known whether a token is revoked.")
+            : verdict == Verdict.Revoked;
+    }
+
+    /// <summary>Whether nothing revokes a token any more. Of one that was not issued here while the mirror
+    /// was on, only its own rule ever wrote a key.</summary>
+    private async Task<bool> IsFreeAsync(string id, CancellationToken cancel)
+    {
+        foreach (var (owners, issuedAt, expiresAt) in await keys.RememberedAsync(OfToken(id), Now, cancel))
+        {
+            var words = owners.Split(' ', 3);
+            var authenticatedAt = DateTimeOffset.FromUnixTimeSeconds(long.Parse(words[0]));
+            return !await IsRevokedAsync(
+                new MirrorItem.Issued(words[2], words[1], id, issuedAt, authenticatedAt, expiresAt), cancel);
+        }
+        return blacklist.Find(RuleKind.Token, settings.Issuer, id).Count == 0;
     }
 
     private async Task RecordAsync(Revocation revocation, CancellationToken cancel)
@@ -98,7 +120,7 @@ internal sealed class KeyMirror(
             {
                 await keys.WriteAsync(id, expiresAt, cancel);
             }
-            else if (blacklist.Find(RuleKind.Token, revocation.Issuer, id).Count == 0)
+            else if (await IsFreeAsync(id, cancel))
             {
                 await keys.RemoveAsync(id, cancel);
             }
@@ -219,6 +241,8 @@ internal sealed class KeyMirror(
             }
         }
     }
+
+    private static string OfToken(string id) => "token:" + id;
 
     private static string OfSession(string session) => "session:" + session;
 

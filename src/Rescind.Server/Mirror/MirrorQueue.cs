@@ -7,8 +7,8 @@ internal abstract record MirrorItem
 {
     /// <summary>A token was issued; a session or user rule may name it later.</summary>
     public sealed record Issued(
-        string Subject, string Session, string TokenId, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt)
-        : MirrorItem;
+        string Subject, string Session, string TokenId, DateTimeOffset IssuedAt,
+        DateTimeOffset AuthenticatedAt, DateTimeOffset ExpiresAt) : MirrorItem;
 
     /// <summary>A revocation was made or lifted.</summary>
     public sealed record Recorded(Revocation Revocation) : MirrorItem;

@@ -35,30 +35,29 @@ internal sealed class LogOut(OwnTokens tokens, Revoker revoker, SessionBook sess
         {
             return WhyNot(shown);
         }
-        AuditNotes.Of(context).UserId = genuine[0].Subject;
-        var answer = await EndAsync(genuine);
-        if (answer is IStatusCodeHttpResult { StatusCode: < 300 })
-        {
-            AuditNotes.Add(context, new AuditEvent(AuditEvents.UserLoggedOut)
-            {
-                Jti = genuine[0].Facts.TokenId, TokenType = genuine[0].Kind.Name(), Reason = "logout",
-                Actor = Revoker.ActorOf(genuine[0].Subject),
-            });
-        }
-        return answer;
+        return await EndAsync(genuine, context);
     }
 
-    private async Task<IResult> EndAsync(List<OwnToken> genuine)
+    private async Task<IResult> EndAsync(List<OwnToken> genuine, HttpContext context)
     {
         Receipt? receipt = null;
-        foreach (var rule in genuine.Select(Rule).DistinctBy(rule => (rule.Kind, rule.Value)))
+        var ended = genuine.Select(token => (Token: token, Rule: Rule(token)))
+            .DistinctBy(one => (one.Rule.Kind, one.Rule.Value));
+        foreach (var (token, rule) in ended)
         {
+            // The tokens need not be of one person.
+            AuditNotes.Of(context).UserId = token.Subject;
             var revoked = await revoker.RevokeAsync(rule);
             if (revoked.Refusal is not null)
             {
                 return revoked.Refusal;
             }
             receipt ??= revoked.Receipt;
+            AuditNotes.Add(context, new AuditEvent(AuditEvents.UserLoggedOut)
+            {
+                Jti = token.Facts.TokenId, TokenType = token.Kind.Name(), Reason = "logout",
+                Actor = Revoker.ActorOf(token.Subject),
+            });
             if (rule.Kind == RuleKind.Session)
             {
                 await sessions.EndAsync(rule.Value);

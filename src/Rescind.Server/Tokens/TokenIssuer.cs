@@ -78,7 +78,7 @@ internal sealed class TokenIssuer(
         foreach (var claims in new[] { access, refresh })
         {
             mirror?.Add(new MirrorItem.Issued(
-                account.Id, session, (string)claims["jti"], issuedAt,
+                account.Id, session, (string)claims["jti"], issuedAt, authenticatedAt ?? issuedAt,
                 DateTimeOffset.FromUnixTimeSeconds((long)claims["exp"])));
         }
         return new TokenPair(Sign(access), Sign(refresh), refreshId, refreshExpiresAt, issuedAt);

@@ -2,7 +2,8 @@ using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
-/// <summary>What others write into Redis does not end the mirror of the older service's keys.</summary>
+/// <summary>What others write into Redis does not end the mirror of the older service's keys, and a key goes only when
+/// nothing revokes its token any more.</summary>
 public sealed class KeyMirrorFaultTests
 {
     private const string Prefix = "mita:blacklist:token:";
@@ -29,4 +30,72 @@ public sealed class KeyMirrorFaultTests
         var line = Assert.Single(server.LogEntries, line => line.Contains("[4904]", StringComparison.Ordinal));
         Assert.DoesNotContain("a-token", line, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_lift_leaves_the_key_of_a_token_that_another_rule_revokes()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await StartAsync(redis);
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var ids = new[] { user.Access, user.Refresh }.Select(IdOf).ToList();
+        var token = await RevokeAsync(server, admin, new { type = "token", value = ids[0] });
+        var session = await RevokeAsync(server, admin, new { type = "session", value = user.Session });
+        var subject = await RevokeAsync(server, admin, new { type = "subject", value = user.UserId });
+        await UntilAsync(redis, ids[1], isThere: true);
+        await LiftAsync(server, admin, token);
+        await LiftAsync(server, admin, session);
+        var other = await server.RegisterAsync(); // what is mirrored later shows that the lifts have been
+        (await server.PostAsync("/api/auth/logout-all", null, other.Access)).IsSuccess();
+        await UntilAsync(redis, IdOf(other.Access), isThere: true);
+        foreach (var id in ids)
+        {
+            await UntilAsync(redis, id, isThere: true);
+        }
+        await LiftAsync(server, admin, subject);
+        foreach (var id in ids)
+        {
+            await UntilAsync(redis, id, isThere: false);
+        }
+        Assert.Equal(200, await server.ProfileStatusAsync(user.Access));
+    }
+
+    /// <summary>A cutoff hits by the log-in.</summary>
+    [Fact]
+    public async Task A_token_that_was_refreshed_after_the_cutoff_gets_its_key()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await StartAsync(redis);
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        await Task.Delay(TimeSpan.FromSeconds(2.1), TestContext.Current.CancellationToken);
+        var cutoff = DateTimeOffset.UtcNow;
+        await Task.Delay(TimeSpan.FromSeconds(2.1), TestContext.Current.CancellationToken);
+        var next = Tokens.Of((await server.PostAsync("/api/auth/refresh", new { refresh_token = user.Refresh })).Json);
+        (await server.PostAsync(
+            "/api/auth/admin/revocations",
+            new { target = new { type = "subject", value = user.UserId }, reason = "admin_action", issued_before = cutoff },
+            admin.Access)).IsSuccess(201);
+        (await server.GetAsync("/api/users/profile", next.Access)).IsRefusal(401, "token_revoked");
+        await UntilAsync(redis, IdOf(next.Access), isThere: true);
+        await UntilAsync(redis, IdOf(next.Refresh), isThere: true);
+    }
+
+    private static Task<ServerUnderTest> StartAsync(RedisServer redis) => ServerUnderTest.StartAsync(
+        ("REDIS_URL", redis.Url), ("REDIS_KEY_MIRROR", Prefix + "{jti}"));
+
+    private static string IdOf(string token) => MintedTokens.Read(token).GetProperty("jti").GetString()!;
+
+    private static Task UntilAsync(RedisServer redis, string id, bool isThere) => Eventually.TrueAsync(
+        async () => (await redis.CommandAsync("EXISTS", Prefix + id)).ToString() == (isThere ? "1" : "0"),
+        isThere ? "the key is there" : "the key is gone");
+
+    private static async Task<string> RevokeAsync(ServerUnderTest server, Tokens admin, object target)
+    {
+        var reply = await server.PostAsync(
+            "/api/auth/admin/revocations", new { target, reason = "admin_action" }, admin.Access);
+        reply.IsSuccess(201);
+        return reply.Json.GetProperty("id").GetString()!;
+    }
+
+    private static async Task LiftAsync(ServerUnderTest server, Tokens admin, string id) => (await server.SendAsync(
+        HttpMethod.Delete, $"/api/auth/admin/revocations/{id}", new { reason = "restored" }, admin.Access)).IsSuccess();
 }

@@ -185,6 +185,25 @@ public abstract class UserAdministrationTests(ServerUnderTest server)
         Assert.Equal(200, await server.ProfileStatusAsync(third.Access));
     }
 
+    /// <summary>It counted first, for as long as the caller waited.</summary>
+    [Fact]
+    public async Task An_incident_is_carried_out_though_its_caller_hangs_up()
+    {
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var ids = Enumerable.Range(0, 900).Select(i => $"nobody-{i}").Append(user.UserId).ToArray();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/admin/security-incident");
+        request.Headers.Authorization = new("Bearer", admin.Access);
+        request.Content = System.Net.Http.Json.JsonContent.Create(
+            new { scope = new { user_ids = ids }, reason = "security_incident", note = "a leak" });
+        using var hangUp = new CancellationTokenSource();
+        var asked = server.Http.SendAsync(request, hangUp.Token);
+        await Task.Delay(150, TestContext.Current.CancellationToken);
+        await hangUp.CancelAsync();
+        await asked.ContinueWith(static _ => { }, TaskScheduler.Default);
+        await Redis.Eventually.TrueAsync(
+            async () => await server.ProfileStatusAsync(user.Access) == 401, "the user is revoked");
+    }
+
     [Fact]
     public async Task Everyone_is_everyone_and_log_ins_work_afterwards()
     {

@@ -54,6 +54,27 @@ public abstract partial class PasswordResetTests
         Assert.Empty(mail.Messages());
     }
 
+    /// <summary>An address that no message can name ended the post office, each time for a second.</summary>
+    [Fact]
+    public async Task A_message_that_cannot_be_written_holds_up_nobody()
+    {
+        await using var mail = await MailServer.StartAsync();
+        await using var server = await StartAsync(mail);
+        foreach (var email in new[] { ".p@example.com", "p.@example.com" })
+        {
+            (await server.PostAsync("/api/auth/register", new { email, password = ServerUnderTest.Password }))
+                .IsRefusal(400, "validation_failed");
+        }
+        var office = server.Services.GetRequiredService<Rescind.Server.Mail.PostOffice>();
+        Assert.True(office.TryOrder(() => throw new FormatException("an address")));
+        (await ForgotAsync(server, (await server.RegisterAsync()).Email)).IsSuccess();
+        await mail.MessageAsync(1);
+        var line = Assert.Single(server.LogEntries, line => line.Contains("[4202]", StringComparison.Ordinal));
+        Assert.Contains("FormatException", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("an address", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(server.LogEntries, line => line.Contains("[4604]", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task It_is_kept_as_a_hash_for_half_an_hour_and_a_user_gets_only_a_few()
     {

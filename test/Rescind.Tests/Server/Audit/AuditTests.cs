@@ -101,6 +101,81 @@ public abstract class AuditTests(ServerUnderTest server)
         Assert.NotEmpty(await EventsAsync(admin, "event_type=login_failed"));
     }
 
+    /// <summary>Whoever tries many accounts from one address must not have all of it booked on the first.</summary>
+    [Fact]
+    public async Task Failed_log_ins_are_booked_on_the_account_that_was_tried()
+    {
+        var (first, second, admin) = (
+            await server.RegisterAsync(), await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        foreach (var user in new[] { first, second, second })
+        {
+            await server.PostAsync("/api/auth/login", new { email = user.Email, password = "a wrong one" });
+        }
+        foreach (var user in new[] { first, second })
+        {
+            var failed = await EventsAsync(admin, $"user_id={user.UserId}&event_type=login_failed");
+            Assert.Equal(1, failed[0].GetProperty("count").GetInt32());
+        }
+    }
+
+    /// <summary>A thief of a refresh token, with an account of his own.</summary>
+    [Fact]
+    public async Task A_log_out_is_booked_on_whose_session_ended()
+    {
+        var (caller, other, admin) = (
+            await server.RegisterAsync(), await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        (await server.PostAsync("/api/auth/logout", new { refresh_token = other.Refresh }, caller.Access)).IsSuccess();
+        foreach (var user in new[] { caller, other })
+        {
+            var events = await EventsAsync(admin, $"user_id={user.UserId}");
+            Assert.Equal(
+                ["session_revoked", "user_logged_out", "user_registered"],
+                events.Select(one => one.GetProperty("event_type").GetString()).Order());
+        }
+    }
+
+    [Fact]
+    public async Task Who_became_an_administrator_and_how_is_told()
+    {
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var id = "imported-" + Guid.NewGuid().ToString("n");
+        var hash = BCrypt.Net.BCrypt.HashPassword(ServerUnderTest.Password, workFactor: 4);
+        (await server.PostAsync("/api/auth/admin/import-users", new
+        {
+            users = new[] { new { id, email = server.NewEmail(), password_hash = hash, is_admin = true } },
+        }, admin.Access)).IsSuccess();
+        (await server.SendAsync(
+            HttpMethod.Patch, $"/api/auth/admin/users/{user.UserId}", new { is_admin = true }, admin.Access)).IsSuccess();
+        var imported = Assert.Single(await EventsAsync(admin, $"user_id={id}"));
+        Assert.Equal(("users_imported", "an administrator", admin.UserId), (
+            imported.GetProperty("event_type").GetString(), imported.GetProperty("note").GetString(),
+            imported.GetProperty("actor").GetString()));
+        var changed = Assert.Single(await EventsAsync(admin, $"user_id={user.UserId}&event_type=account_changed"));
+        Assert.Equal("is_admin true", changed.GetProperty("note").GetString());
+    }
+
+    [Fact]
+    public async Task The_next_page_of_a_csv_asks_for_the_same()
+    {
+        var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        await server.LogInAsync(user.Email);
+        await server.RegisterAsync();
+        var (path, pages) = ($"/api/auth/admin/audit?user_id={user.UserId}&limit=1", new List<string>());
+        while (path is not null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Headers.Authorization = new("Bearer", admin.Access);
+            request.Headers.Accept.ParseAdd("text/csv");
+            using var response = await server.Http.SendAsync(request);
+            pages.Add((await response.Content.ReadAsStringAsync()).Split("\r\n")[1]);
+            path = response.Headers.TryGetValues("Link", out var links)
+                ? "/api/auth/admin/audit" + links.Single().Split('<', '>')[1]
+                : null;
+        }
+        Assert.Equal(2, pages.Count);
+        Assert.All(pages, line => Assert.Contains(user.UserId, line, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Pages_join_without_gaps_while_events_arrive()
     {
