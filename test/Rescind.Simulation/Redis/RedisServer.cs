@@ -87,6 +87,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
         {
             if (Offset != before)
             {
+                _history[^1] = _history[^1] with { IsLast = true };
                 Replicate();
             }
         }
@@ -104,9 +105,14 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
         return answer.Task;
     }
 
-    /// <summary>Starts again under a new run, with the first so many of its writes.</summary>
+    /// <summary>Starts again under a new run, with the first so many of its writes, and no script's half: which half
+    /// would follow from the order of a table in Lua, and a real Redis keeps none.</summary>
     public void Restart(int writes)
     {
+        while (writes != 0 && !_history[writes - 1].IsLast)
+        {
+            writes--;
+        }
         (IsUp, Run, Replication) = (true, NewRun(world), NewRun(world));
         Load(_history[..writes]);
         Resynchronize();

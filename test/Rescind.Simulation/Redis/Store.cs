@@ -2,8 +2,9 @@ using System.Globalization;
 
 namespace Rescind.Simulation;
 
-/// <summary>A write, as a master sends it to its replicas. Bytes are strings of Latin-1 characters.</summary>
-internal sealed record Effect(string Command, string[] Arguments);
+/// <summary>A write, as a master sends it to its replicas. Bytes are strings of Latin-1 characters. What one script or
+/// command wrote is kept together or not at all.</summary>
+internal sealed record Effect(string Command, string[] Arguments, bool IsLast = false);
 
 /// <summary>A Redis refuses a command.</summary>
 internal sealed class RedisRefusal(string message) : Exception(message);
