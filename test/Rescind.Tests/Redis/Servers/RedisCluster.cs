@@ -20,7 +20,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         for (var i = 0; i < 3; i++)
         {
             cluster.Masters.Add(await RedisServer.StartAsync(
-                "--cluster-enabled", "yes", "--cluster-node-timeout", "5000", "--cluster-port", $"{RedisServer.FreePort()}",
+                "--cluster-enabled", "yes", "--cluster-node-timeout", "30000", "--cluster-port", $"{RedisServer.FreePort()}",
                 "--appendonly", "yes", "--appendfsync", "always"));
         }
         await RunAsync("--cluster", "create", cluster.Address.Split(','), "--cluster-yes");
