@@ -226,6 +226,7 @@ internal static class AuthServer
         {
             blacklist.ClockSkew = TokenRules.ClockSkew;
             blacklist.LongestTokenLifetime = settings.LongestLifetime;
+            blacklist.TokensCarryIssuedAt = settings.TokensCarryIssuedAt;
             blacklist.Freshness = settings.Freshness;
             blacklist.WaitFor = settings.WaitFor;
             blacklist.RefuseWhenUnknown = settings.RefuseWhenUnknown;

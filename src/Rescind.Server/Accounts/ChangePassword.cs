@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Database;
-using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Accounts;
@@ -17,8 +16,7 @@ internal sealed class ChangePasswordBody
 /// <summary><c>POST /api/auth/change-password</c>: every earlier token of the user is dead, the new pair
 /// works at once. A wrong current password counts like a failed log-in.</summary>
 internal sealed class ChangePassword(
-    AccountStore store, Passwords passwords, LoginGate gate, CredentialChange change,
-    ServerSettings settings)
+    AccountStore store, Passwords passwords, LoginGate gate, CredentialChange change)
 {
     private static readonly Refusal WrongPassword = new(
         400, "invalid_credentials", "The current password is wrong.")
@@ -60,7 +58,7 @@ internal sealed class ChangePassword(
         var changed = await change.SetPasswordAsync(account, newHash, context);
         return changed.IsGone
             ? Meanwhile
-            : changed.Refusal ?? TokenAnswer.Of(changed.Opening, settings, 200, "Password changed.");
+            : changed.Refusal ?? TokenAnswer.Of(changed.Opening, 200, "Password changed.");
     }
 
     private async Task<Refusal?> RefusalAsync(Account account, string password, HttpContext context)

@@ -3,7 +3,6 @@ using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Sessions;
-using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;
 
@@ -11,7 +10,7 @@ namespace Rescind.Server.Accounts;
 /// the answer.</summary>
 internal sealed class LogIn(
     AccountStore store, Passwords passwords, Strangers strangers, LoginGate gate, SessionBook sessions,
-    ServerSettings settings, TimeProvider clock)
+    TimeProvider clock)
 {
     public async Task<IResult> AnswerAsync(CredentialsBody body, HttpContext context)
     {
@@ -98,7 +97,7 @@ internal sealed class LogIn(
                 UserId = account.Id, Actor = account.Id,
             });
         }
-        return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Logged in.");
+        return TokenAnswer.Of(opening, StatusCodes.Status200OK, "Logged in.");
     }
 
     /// <summary>Holds the row until the session is there, and finds out whether the password that was

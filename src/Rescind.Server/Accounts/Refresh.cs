@@ -2,7 +2,6 @@ using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Limits;
 using Rescind.Server.Sessions;
-using Rescind.Server.Settings;
 using Rescind.Server.Tokens;
 
 namespace Rescind.Server.Accounts;
@@ -14,7 +13,7 @@ internal sealed class RefreshBody
 }
 
 /// <summary><c>POST /api/auth/refresh-token</c>; see <see cref="Rotation"/>.</summary>
-internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits limits, ServerSettings settings)
+internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits limits)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)
     {
@@ -45,6 +44,6 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
                 Jti = token.Facts.TokenId, TokenType = TokenKind.Refresh.Name(), Actor = token.Subject,
             });
         }
-        return TokenAnswer.Of(opening, settings, StatusCodes.Status200OK, "Token refreshed.");
+        return TokenAnswer.Of(opening, StatusCodes.Status200OK, "Token refreshed.");
     }
 }

@@ -3,7 +3,6 @@ using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Sessions;
-using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;
 
@@ -17,8 +16,7 @@ internal sealed class CredentialsBody
 
 /// <summary><c>POST /api/auth/register</c></summary>
 internal sealed class Register(
-    AccountStore store, Passwords passwords, SessionBook sessions, ServerSettings settings,
-    TimeProvider clock)
+    AccountStore store, Passwords passwords, SessionBook sessions, TimeProvider clock)
 {
     private static readonly Refusal Taken =
         new(409, "conflict", "There is an account with this e-mail address already.");
@@ -56,7 +54,7 @@ internal sealed class Register(
             {
                 UserId = account.Id, Actor = account.Id,
             });
-            return TokenAnswer.Of(opening, settings, StatusCodes.Status201Created, "Account created.");
+            return TokenAnswer.Of(opening, StatusCodes.Status201Created, "Account created.");
         }
         catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))
         {

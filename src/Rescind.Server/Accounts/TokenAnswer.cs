@@ -1,6 +1,5 @@
 using Rescind.Server.Answers;
 using Rescind.Server.Sessions;
-using Rescind.Server.Settings;
 
 namespace Rescind.Server.Accounts;
 
@@ -25,7 +24,7 @@ internal sealed record TokenAnswer : Answer
     public required UserBody User { get; init; }
 
     /// <summary>The answer to an opening, or its refusal.</summary>
-    public static IResult Of(Opening opening, ServerSettings settings, int status, string message)
+    public static IResult Of(Opening opening, int status, string message)
     {
         if (opening is not { Account: { } account, Session: { } session, Pair: { } pair })
         {
@@ -36,8 +35,8 @@ internal sealed record TokenAnswer : Answer
             Message = message,
             AccessToken = pair.Access,
             RefreshToken = pair.Refresh,
-            ExpiresIn = (long)settings.AccessLifetime.TotalSeconds,
-            RefreshExpiresIn = (long)settings.RefreshLifetime.TotalSeconds,
+            ExpiresIn = (long)pair.AccessLives.TotalSeconds,
+            RefreshExpiresIn = (long)pair.RefreshLives.TotalSeconds,
             SessionId = session,
             User = new UserBody(account.Id, account.Email, account.IsAdmin),
         };

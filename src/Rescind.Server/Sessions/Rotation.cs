@@ -59,15 +59,20 @@ internal sealed class Rotation(
 
             // Asked inside the transaction: a revocation may have come in since the token was read. One that
             // comes after this line still hits the new pair, because it keeps sid and auth_time.
-            if (account.DisabledAt is not null || IsEnded(session, blacklist.Check(token.Facts)))
+            var verdict = blacklist.Check(token.Facts);
+            if (account.DisabledAt is not null || IsEnded(session, verdict))
             {
                 return Opening.Refused(Refusals.Revoked);
             }
+
+            // A rule is kept for as long as what was issued until then can live. Where this node may lack one,
+            // it gives the session no longer life, so that nothing comes back once the rule is forgotten.
+            DateTimeOffset? endsBy = verdict == Verdict.Accepted ? null : Utc(session.ExpiresAt);
             if (session.RefreshId != token.Facts.TokenId)
             {
-                return Again(account, session, token);
+                return Again(account, session, token, endsBy);
             }
-            if (await RotateAsync(db, account, session, device) is { } opening)
+            if (await RotateAsync(db, account, session, device, endsBy) is { } opening)
             {
                 return opening;
             }
@@ -105,9 +110,11 @@ internal sealed class Rotation(
     }
 
     /// <summary>Makes the successor; null when somebody else was faster.</summary>
-    private async Task<Opening?> RotateAsync(AccountsDb db, Account account, Session session, Device device)
+    private async Task<Opening?> RotateAsync(
+        AccountsDb db, Account account, Session session, Device device, DateTimeOffset? endsBy)
     {
-        if (issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt)) is not { } pair)
+        var pair = issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), endsBy: endsBy);
+        if (pair is null)
         {
             return Opening.Refused(Refusals.NoIssuing);
         }
@@ -130,7 +137,7 @@ internal sealed class Rotation(
     }
 
     /// <summary>Answers a token that is not the session's present one.</summary>
-    private Opening Again(Account account, Session session, OwnToken token)
+    private Opening Again(Account account, Session session, OwnToken token, DateTimeOffset? endsBy)
     {
         var oldest = clock.GetUtcNow().UtcDateTime - settings.RefreshGrace;
         if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, oldest))
@@ -138,7 +145,7 @@ internal sealed class Rotation(
             return Opening.Refused(Refusals.Replayed);
         }
         var successor = new Successor(session.RefreshId, Utc(session.ExpiresAt));
-        return issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), successor) is { } pair
+        return issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), successor, endsBy) is { } pair
             ? new Opening(account, session.Id, pair, null)
             : Opening.Refused(Refusals.NoIssuing);
     }

@@ -33,6 +33,10 @@ internal sealed record ServerSettings
     /// <summary>How long a refresh token that was just exchanged may be presented again.</summary>
     public required TimeSpan RefreshGrace { get; init; }
 
+    /// <summary>Whether every token that counts has <c>iat</c>, so that what ends a user's tokens need not be
+    /// kept for ever.</summary>
+    public required bool TokensCarryIssuedAt { get; init; }
+
     public required bool RefuseWhenUnknown { get; init; }
 
     public required ReceiptState WaitFor { get; init; }

@@ -42,6 +42,7 @@ internal static class SettingsReader
             RefreshLifetime = refresh,
             LongestLifetime = longest,
             RefreshGrace = TimeSpan.FromSeconds(variables.Number("REFRESH_GRACE_SECONDS", 30, 0, 3600)),
+            TokensCarryIssuedAt = variables.Word("TOKENS_CARRY_IAT", "false", "true", "false") == "true",
             RefuseWhenUnknown =
                 variables.Word("BLACKLIST_WHEN_UNKNOWN", "accept", "accept", "refuse") == "refuse",
             WaitFor = variables.Word("BLACKLIST_WAIT", "everywhere", "everywhere", "stored") == "stored"

@@ -12,7 +12,7 @@ namespace Rescind.Server.Tokens;
 /// <summary>The two tokens of a log-in or a refresh.</summary>
 internal sealed record TokenPair(
     string Access, string Refresh, string RefreshId, DateTimeOffset RefreshExpiresAt,
-    DateTimeOffset IssuedAt);
+    DateTimeOffset IssuedAt, TimeSpan AccessLives, TimeSpan RefreshLives);
 
 /// <summary>A refresh token that was made before and is handed out once more.</summary>
 internal readonly record struct Successor(string Id, DateTimeOffset ExpiresAt);
@@ -27,9 +27,11 @@ internal sealed class TokenIssuer(
     /// <param name="session">The session's id.</param>
     /// <param name="authenticatedAt">When the password was shown; null: now.</param>
     /// <param name="successor">The refresh token that the pair has to hold; null: a new one.</param>
+    /// <param name="endsBy">Neither lives longer; null: as the settings say.</param>
     /// <returns>The pair; null when the signing key is revoked, so that no token could count.</returns>
     public TokenPair? Issue(
-        Account account, string session, DateTimeOffset? authenticatedAt = null, Successor? successor = null)
+        Account account, string session, DateTimeOffset? authenticatedAt = null, Successor? successor = null,
+        DateTimeOffset? endsBy = null)
     {
         var now = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
         var issuedAt = blacklist.EarliestIssueTime(new TokenFacts
@@ -58,17 +60,18 @@ internal sealed class TokenIssuer(
         {
             common[OlderTokens.VersionClaim] = version;
         }
+        var accessExpiresAt = Earlier(now + settings.AccessLifetime, endsBy);
         var access = new Dictionary<string, object>(common, StringComparer.Ordinal)
         {
             ["jti"] = NewId(),
-            ["exp"] = (now + settings.AccessLifetime).ToUnixTimeSeconds(),
+            ["exp"] = accessExpiresAt.ToUnixTimeSeconds(),
             [TokenKinds.Claim] = TokenKind.Access.Name(),
             ["is_admin"] = account.IsAdmin,
             ["scope"] = account.IsAdmin ? "user admin" : "user",
         };
         var (refreshId, refreshExpiresAt) = successor is { } old
             ? (old.Id, old.ExpiresAt)
-            : (NewId(), now + settings.RefreshLifetime);
+            : (NewId(), Earlier(now + settings.RefreshLifetime, endsBy));
         var refresh = new Dictionary<string, object>(common, StringComparer.Ordinal)
         {
             ["jti"] = refreshId,
@@ -81,10 +84,18 @@ internal sealed class TokenIssuer(
                 account.Id, session, (string)claims["jti"], issuedAt, authenticatedAt ?? issuedAt,
                 DateTimeOffset.FromUnixTimeSeconds((long)claims["exp"])));
         }
-        return new TokenPair(Sign(access), Sign(refresh), refreshId, refreshExpiresAt, issuedAt);
+        return new TokenPair(
+            Sign(access), Sign(refresh), refreshId, refreshExpiresAt, issuedAt,
+            Lives(accessExpiresAt, now), Lives(refreshExpiresAt, now));
     }
 
     public static string NewId() => Guid.NewGuid().ToString();
+
+    private static DateTimeOffset Earlier(DateTimeOffset time, DateTimeOffset? endsBy) =>
+        endsBy < time ? endsBy.Value : time;
+
+    private static TimeSpan Lives(DateTimeOffset expiresAt, DateTimeOffset now) =>
+        expiresAt > now ? expiresAt - now : TimeSpan.Zero;
 
     private string Sign(Dictionary<string, object> claims) => _handler.CreateToken(new SecurityTokenDescriptor
     {

@@ -2,8 +2,8 @@
 // path is laxer than another. What it guarantees: signed by our key with its algorithm, our issuer and
 // audience, in its time, a plain JWT, without header extensions we do not understand, and of the kind that is
 // asked for. Nor does a token count that could outlive or outrun its revocation: one that lives longer than
-// revocations are kept, or that claims to be issued in the future. The blacklist calls those unknown, and the
-// usual policy lets unknown ones pass.
+// revocations are kept, or that claims to be issued in the future, or, where every token says when it was
+// issued, that does not. The blacklist calls those unknown, and the usual policy lets unknown ones pass.
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.AspNetCore;
@@ -44,7 +44,7 @@ internal static class TokenRules
             RoleClaimType = "role",
             TypeValidator = (type, token, _) =>
             {
-                CheckSpan(token, settings.LongestLifetime, clock.GetUtcNow().UtcDateTime);
+                CheckSpan(token, settings, clock.GetUtcNow().UtcDateTime);
                 return TypeOf(type, token, kind);
             },
             LifetimeValidator = (notBefore, expires, token, _) =>
@@ -94,11 +94,15 @@ internal static class TokenRules
     private static DateTime IssuedAt(SecurityToken token) =>
         token is JsonWebToken jwt ? jwt.IssuedAt : DateTime.MinValue;
 
-    private static void CheckSpan(SecurityToken token, TimeSpan longest, DateTime now)
+    private static void CheckSpan(SecurityToken token, ServerSettings settings, DateTime now)
     {
         var issued = IssuedAt(token);
-        var from = issued == DateTime.MinValue ? now + ClockSkew : issued;
-        if (token.ValidTo - from > longest)
+        var hasNone = issued == DateTime.MinValue;
+        if (hasNone && settings.TokensCarryIssuedAt)
+        {
+            throw new SecurityTokenInvalidLifetimeException("The token does not say when it was issued.");
+        }
+        if (token.ValidTo - (hasNone ? now + ClockSkew : issued) > settings.LongestLifetime)
         {
             throw new SecurityTokenInvalidLifetimeException("The token lives longer than any may.");
         }

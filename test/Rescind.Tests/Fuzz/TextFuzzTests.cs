@@ -119,7 +119,7 @@ public sealed partial class TextFuzzTests : IDisposable
         ("SMTP_URL", $"smtp://user:{Password}@host:587"), ("MAIL_FROM", "Rescind <no-reply@example.com>"), ("ALERT_WEBHOOK_URL", $"https://hook.example/{Password}"),
         ("ALERT_WEBHOOK_SECRET", Password), ("MAINTENANCE_DAILY", "0 2 * * *"), ("MAINTENANCE_HOURLY", "0 * * * *"), ("AUDIT_RETENTION_DAYS", "90"),
         ("AUDIT_KEY", Password), ("METRICS_TOKEN", Password), ("MANAGEMENT_PORT", "9090"), ("RESCIND_NODE", "node-1"), ("ENVIRONMENT", "Development"),
-        ("RATE_LIMIT_ENABLED", "false"),
+        ("RATE_LIMIT_ENABLED", "false"), ("TOKENS_CARRY_IAT", "true"),
     ];
 
     private static AuditRow Row(string agent, string note, string actor) => new()

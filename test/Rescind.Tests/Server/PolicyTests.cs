@@ -61,6 +61,78 @@ public sealed class PolicyTests
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = alive.Refresh })).IsSuccess();
     }
 
+    /// <summary>A rule is kept for as long as what was issued until it was made can live. A node that cannot hear of it, and
+    /// gave the session new life meanwhile, would have it back once the rule is forgotten.</summary>
+    [Fact]
+    public async Task A_refresh_where_the_blacklist_does_not_know_gives_no_longer_life()
+    {
+        var log = new CutOffLog();
+        await using var server = new ServerUnderTest { Replace = log.PutInto };
+        await server.StartWithAsync(
+            ("BLACKLIST_FRESHNESS_MS", "100"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "1440"), ("REFRESH_TOKEN_EXPIRE_DAYS", "1"));
+        var first = await server.RegisterAsync();
+        await PassSecondAsync();
+        var second = await RefreshAsync(first);
+        Assert.True(Expiry(second.Refresh) > Expiry(first.Refresh));
+        log.CutOff();
+        await server.UntilAsync(() => !server.Services.GetRequiredService<Blacklist>().GetStatus().Fresh);
+        await PassSecondAsync();
+
+        var third = await RefreshAsync(second);
+        var retried = await RefreshAsync(second);
+        await PassSecondAsync();
+        var fourth = await RefreshAsync(third);
+
+        Assert.All(
+            [third.Refresh, third.Access, retried.Refresh, retried.Access, fourth.Refresh, fourth.Access],
+            token => Assert.Equal(Expiry(second.Refresh), Expiry(token)));
+
+        async Task<Tokens> RefreshAsync(Tokens tokens)
+        {
+            var reply = await server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh });
+            var next = Tokens.Of(reply.Json);
+            Assert.InRange(
+                reply.Json.GetProperty("expires_in").GetInt64(), Remaining(next.Access) - 1, Remaining(next.Access) + 2);
+            Assert.InRange(
+                reply.Json.GetProperty("refresh_expires_in").GetInt64(), Remaining(next.Refresh) - 1, Remaining(next.Refresh) + 2);
+            return next;
+        }
+
+        static long Expiry(string token) => MintedTokens.Read(token).GetProperty("exp").GetInt64();
+        static long Remaining(string token) => Expiry(token) - DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        static Task PassSecondAsync() => Task.Delay(1_100, TestContext.Current.CancellationToken);
+    }
+
+    [Theory]
+    [InlineData("true")]
+    [InlineData("false")]
+    public async Task What_ends_a_users_tokens_is_kept_for_ever_only_where_tokens_need_not_say_when_they_were_issued(string carried)
+    {
+        await using var server = await ServerUnderTest.StartAsync(("TOKENS_CARRY_IAT", carried));
+        var (tokens, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var undated = MintedTokens.Claims(tokens.UserId);
+        undated.Remove("iat");
+        var shown = await server.GetAsync("/api/users/profile", MintedTokens.Sign(undated));
+        var body = new { target = new { type = "subject", value = tokens.UserId }, reason = "revoked" };
+
+        (await server.PostAsync("/api/auth/admin/revocations", body, admin.Access)).IsSuccess(201);
+
+        var log = server.Services.GetRequiredService<IRevocationLog>();
+        var entries = (await log.ReadAsync(default, 100, TestContext.Current.CancellationToken)).Entries.ToArray();
+        var rule = entries.Single(entry => entry.Id.Kind == RuleKind.Subject);
+        if (carried == "true")
+        {
+            shown.IsRefusal(401, "token_invalid");
+            var ends = rule.ExpiresAt - DateTimeOffset.UtcNow;
+            Assert.InRange(ends, TimeSpan.FromDays(7), TimeSpan.FromDays(7) + TimeSpan.FromMinutes(1));
+        }
+        else
+        {
+            shown.IsSuccess();
+            Assert.Equal(DateTimeOffset.MaxValue, rule.ExpiresAt);
+        }
+    }
+
     [Fact]
     public async Task A_revocation_that_nothing_could_keep_is_a_503_and_the_token_goes_on()
     {

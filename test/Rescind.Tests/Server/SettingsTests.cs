@@ -33,6 +33,7 @@ public sealed class SettingsTests : IDisposable
         { "DATABASE_URL", "postgresql://user:secret@host/database?sslmode=perhaps" },
         { "LONGEST_TOKEN_LIFETIME_DAYS", "1" },
         { "BLACKLIST_WHEN_UNKNOWN", "maybe" },
+        { "TOKENS_CARRY_IAT", "mostly" },
         { "BLACKLIST_WAIT", "forever" },
         { "BLACKLIST_FRESHNESS_MS", "1" },
         { "RESCIND_NODE", "two words" },
@@ -193,7 +194,7 @@ public sealed class SettingsTests : IDisposable
             ("JWT_AUDIENCE", "shop"), ("ACCESS_TOKEN_EXPIRE_MINUTES", "5"),
                 ("REFRESH_TOKEN_EXPIRE_DAYS", "30"),
             ("BLACKLIST_WHEN_UNKNOWN", "Refuse"), ("BLACKLIST_WAIT", "stored"),
-                ("BLACKLIST_FRESHNESS_MS", "250"),
+                ("BLACKLIST_FRESHNESS_MS", "250"), ("TOKENS_CARRY_IAT", "true"),
             ("LONGEST_TOKEN_LIFETIME_DAYS", "60"), ("FORWARDED_PROXIES", "10.0.0.0/8, ::1"),
             ("CORS_ORIGINS", "https://a.example.com,http://localhost:3000"), ("REDIS_REQUIRED", "false"));
 
@@ -203,6 +204,7 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal(TimeSpan.FromMinutes(5), settings.AccessLifetime);
         Assert.Equal(TimeSpan.FromDays(60), settings.LongestLifetime);
         Assert.True(settings.RefuseWhenUnknown);
+        Assert.True(settings.TokensCarryIssuedAt);
         Assert.Equal(ReceiptState.Stored, settings.WaitFor);
         Assert.Equal(TimeSpan.FromMilliseconds(250), settings.Freshness);
         Assert.Equal(2, settings.Proxies.Count);
