@@ -16,9 +16,19 @@ internal sealed class Revoking(BlacklistOptions options)
     /// made in a row (docs/decisions/0028).</summary>
     public static readonly TimeSpan FurthestStep = TimeSpan.FromSeconds(20);
 
+    /// <summary>A node may be cut off for so long, take revocations, and know that what others refreshed
+    /// meanwhile does not outlive them; for at most a <see cref="BlacklistOptions.LongestTokenLifetime"/>.
+    /// </summary>
+    public static readonly TimeSpan LongestUnheard = TimeSpan.FromDays(1);
+
     /// <summary>How far ahead of the log's clock a token's <c>iat</c> can lie: the issuer's clock was ahead,
     /// and so far it may step.</summary>
     private readonly TimeSpan _furthestStamp = (options.IssuerClockDifference * 2) + FurthestStep;
+
+    /// <summary>For so long a node that knows nothing of a rule may refresh what the rule hits: while its
+    /// lease lasts, and while whoever made the rule is cut off and cannot tell.</summary>
+    private readonly TimeSpan _unheard = (options.Freshness * 2)
+        + (options.LongestTokenLifetime < LongestUnheard ? options.LongestTokenLifetime : LongestUnheard);
 
     /// <summary>What is wrong with a revocation, in one sentence, or null.</summary>
     public string? Fault(Revocation revocation, DateTimeOffset now) =>
@@ -153,9 +163,9 @@ internal sealed class Revoking(BlacklistOptions options)
     private DateTimeOffset Expiry(Revocation revocation, DateTimeOffset latest) => revocation.Kind switch
     {
         RuleKind.Token => revocation.ExpiresAt?.ToUniversalTime() ?? LatestEnd(latest),
-        RuleKind.Session => LatestEnd(latest),
+        RuleKind.Session => LatestEnd(latest + _unheard),
         RuleKind.Subject or RuleKind.Client or RuleKind.Issuer when options.TokensCarryIssuedAt =>
-            LatestEnd(latest),
+            LatestEnd(latest + _unheard),
         _ => DateTimeOffset.MaxValue,
     };
 

@@ -75,7 +75,7 @@ public sealed class JudgingTests
     {
         var world = await TestWorld.LoadedAsync(options => options.TokensCarryIssuedAt = true);
         await world.Blacklist.RevokeAsync(Revocation.OfSubject(Issuer, "user-1"));
-        world.Clock.Advance(TimeSpan.FromDays(7) + TimeSpan.FromMinutes(6));
+        world.Clock.Advance(TimeSpan.FromDays(8) + TimeSpan.FromMinutes(6));
         await world.Blacklist.CompactAsync();
         Assert.Equal(0, world.Blacklist.GetStatus().Rules[RuleKind.Subject]);
         Assert.Equal(Verdict.Accepted, world.Blacklist.Check(world.Token()));

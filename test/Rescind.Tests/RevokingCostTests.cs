@@ -73,8 +73,8 @@ public sealed class RevokingCostTests
     public async Task A_revocation_lives_by_the_later_of_this_nodes_clock_and_the_logs(int wallStep, int later)
     {
         var world = await TestWorld.LoadedAsync(shared: true);
-        var expected = world.Now + world.Options.LongestTokenLifetime
-            + (world.Options.IssuerClockDifference * 2) + Revoking.FurthestStep + TimeSpan.FromSeconds(later);
+        var expected = world.Now + world.Options.LongestTokenLifetime + Revoking.LongestUnheard
+            + (world.Options.Freshness * 2) + (world.Options.IssuerClockDifference * 2) + Revoking.FurthestStep + TimeSpan.FromSeconds(later);
         world.Clock.StepWall(TimeSpan.FromSeconds(wallStep));
         var id = (await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "s"))).Id;
         Assert.Equal(expected.ToUnixTimeSeconds(), world.Blacklist.Index.EntryOf(id)!.Value.Expiry);

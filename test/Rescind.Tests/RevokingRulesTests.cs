@@ -149,12 +149,25 @@ public sealed class RevokingRulesTests
         var latest = Now.AddSeconds(30);
         var made = Made(kind);
         var entry = _revoking.Entry(made, latest);
-        var longest = TimeSpan.FromDays(3) + TimeSpan.FromSeconds(24);
+        var longest = TimeSpan.FromDays(3) + TimeSpan.FromSeconds(24)
+            + (kind == RuleKind.Token ? TimeSpan.Zero : TimeSpan.FromDays(1) + TimeSpan.FromSeconds(2)); // what others refresh unheard
         Assert.Equal(kind == RuleKind.Key ? DateTimeOffset.MaxValue : latest + longest, entry.ExpiresAt);
         var isHashed = kind is RuleKind.Token or RuleKind.Session;
         Assert.Equal((isHashed ? null : made.Issuer, isHashed ? null : made.Value), (entry.Issuer, entry.Value));
         Assert.Equal(
             kind == RuleKind.Key ? DateTimeOffset.MaxValue : made.IssuedBefore ?? DateTimeOffset.UnixEpoch, entry.IssuedBefore);
+    }
+
+    /// <summary>With tokens of minutes, session rules would mostly be kept for outages otherwise.</summary>
+    [Fact]
+    public void A_rule_is_kept_for_an_outage_of_at_most_a_token_lifetime()
+    {
+        var revoking = new Revoking(new BlacklistOptions
+        {
+            LongestTokenLifetime = TimeSpan.FromMinutes(15), Freshness = TimeSpan.FromMinutes(1),
+        });
+        var made = revoking.Complete(Rule(RuleKind.Session), Now, Now, 0, Id);
+        Assert.Equal(Now.AddMinutes(15 + 15 + 2).AddSeconds(24), revoking.Entry(made, Now).ExpiresAt);
     }
 
     [Fact]

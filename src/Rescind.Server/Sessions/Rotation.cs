@@ -65,8 +65,8 @@ internal sealed class Rotation(
                 return Opening.Refused(Refusals.Revoked);
             }
 
-            // A rule is kept for as long as what was issued until then can live. Where this node may lack one,
-            // it gives the session no longer life, so that nothing comes back once the rule is forgotten.
+            // Rules are kept for as long as what was issued when they were made can live. Where this node may
+            // lack one, it gives no longer life, so that nothing comes back once the rule is forgotten.
             DateTimeOffset? endsBy = verdict == Verdict.Accepted ? null : Utc(session.ExpiresAt);
             if (session.RefreshId != token.Facts.TokenId)
             {

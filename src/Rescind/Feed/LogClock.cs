@@ -7,7 +7,15 @@ namespace Rescind;
 /// </summary>
 internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
 {
+    /// <summary>By less, what a shared log says twice may differ on its way and by clocks that drift.
+    /// </summary>
+    private static readonly TimeSpan Jitter = TimeSpan.FromSeconds(2);
+
     private Reading? _last;
+
+    /// <summary>What a shared log said before its clock was set back, or another server took over whose clock
+    /// is behind; null: that was not seen.</summary>
+    private Reading? _before;
 
     /// <summary>An answer.</summary>
     /// <param name="Sent">When it was asked for.</param>
@@ -16,6 +24,10 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
     private sealed record Reading(Moment Sent, DateTimeOffset Time, TimeSpan Ahead)
     {
         public DateTimeOffset Now(TimeProvider clock) => Time + clock.GetElapsedTime(Sent.Timestamp);
+
+        /// <summary>Whether an answer to a later read tells an earlier time than this leads to.</summary>
+        public bool IsContradictedBy(Moment sent, DateTimeOffset time, TimeProvider clock) =>
+            time < Time + clock.GetElapsedTime(Sent.Timestamp, sent.Timestamp) - Jitter;
 
         /// <summary>The same by the wall clock, which goes on while a machine is suspended.</summary>
         public DateTimeOffset NowByWall(DateTimeOffset now) => Time + (now - Sent.Wall);
@@ -30,7 +42,8 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
     /// <summary>The time that a cutoff reaches past: the log's, by that clock of this node which has run
     /// further since the read. A machine that was suspended has one that stood, and a cutoff that is too low
     /// spares what was issued meanwhile. A log that only this node has runs on this node's wall clock, which
-    /// may have been set forward.</summary>
+    /// may have been set forward. Where a shared log's clock went back, what it said before counts as far as
+    /// this node's wall clock agrees: two of three.</summary>
     public DateTimeOffset CutoffTime
     {
         get
@@ -41,7 +54,10 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
                 return own;
             }
             var (told, byWall) = (last.Now(clock), isShared ? last.NowByWall(own) : own);
-            return byWall > told ? byWall : told;
+            var latest = byWall > told ? byWall : told;
+            var before = Volatile.Read(ref _before)?.Now(clock) ?? DateTimeOffset.MinValue;
+            var agreed = before < own ? before : own;
+            return agreed > latest ? agreed : latest;
         }
     }
 
@@ -67,6 +83,9 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
     {
         var now = clock.GetUtcNow();
         var ahead = time < sent.Wall ? sent.Wall - time : time > now ? now - time : TimeSpan.Zero;
+        var before = Volatile.Read(ref _before) ?? Volatile.Read(ref _last);
+        Volatile.Write(
+            ref _before, isShared && before?.IsContradictedBy(sent, time, clock) == true ? before : null);
         Volatile.Write(ref _last, new Reading(sent, time, ahead));
     }
 }

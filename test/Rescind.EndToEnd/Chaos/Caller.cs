@@ -19,6 +19,9 @@ internal sealed class Caller : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    /// <summary>An answer that is dated by so much more or less comes from a node whose clock is wrong.</summary>
+    private static readonly TimeSpan WrongTime = TimeSpan.FromMinutes(1);
+
     private readonly History _history;
     private readonly Dictionary<string, HttpClient> _ways = new(StringComparer.Ordinal);
 
@@ -75,6 +78,10 @@ internal sealed class Caller : IDisposable
             // nginx names the node that it asked also when it answers itself, because that one did not.
             var by = body.ValueKind == JsonValueKind.Object && answer.Headers.TryGetValues("X-Node", out var names)
                 && names.First() is { Length: > 0 } name ? name : where;
+            if (where != Front && answer.Headers.Date is { } date && (date - DateTimeOffset.UtcNow).Duration() > WrongTime)
+            {
+                _history.Note(where, "wrong date");
+            }
             return (new Answer((int)answer.StatusCode, body), by);
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or IOException)

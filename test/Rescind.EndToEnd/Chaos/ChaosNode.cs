@@ -22,7 +22,8 @@ internal sealed class ChaosNode : IAsyncDisposable
             ("REDIS_URL", string.Join(',', _sentinelLinks.Select(link => link.Address)) + ",serviceName=main"),
             ("DATABASE_URL", database.Replace($":{postgres.Port}/", $":{DatabaseLink.Port}/", StringComparison.Ordinal)),
             ("RESCIND_NODE", Name), ("RESCIND_DATA", Path.Combine(_disk.Folder, "data")),
-            ("AUDIT_KEY", "a key that all nodes of the tests share"), ("BLACKLIST_WHEN_UNKNOWN", Policy));
+            ("AUDIT_KEY", "a key that all nodes of the tests share"), ("BLACKLIST_WHEN_UNKNOWN", Policy),
+            ("BLACKLIST_WAIT", number == 1 ? "stored" : "everywhere"));
         FrontLink = new TcpProxy(Server.Port);
     }
 
@@ -59,6 +60,22 @@ internal sealed class ChaosNode : IAsyncDisposable
         Server.Set("FAKETIME", ahead == TimeSpan.Zero ? null : $"{ahead.TotalSeconds:+0;-0}");
         Server.Launch();
     }
+
+    /// <summary>Fills its disk while it stands still. A log file of SQLite is written from its beginning again and again, over
+    /// what has its place on the disk already; that place is taken away first, so that its next commits need new.</summary>
+    public async Task FillDiskAsync()
+    {
+        await Server.FreezeAsync();
+        foreach (var log in Directory.GetFiles(_disk.Folder, "*.db-wal", SearchOption.AllDirectories))
+        {
+            WriteAheadLog.CutOffStale(log);
+        }
+        _disk.Fill();
+        await Server.ResumeAsync();
+    }
+
+    /// <summary>How often it has said that its disk is full.</summary>
+    public int FullDisks => Server.Output.Split('\n').Count(line => line.Contains("is full. Make room", StringComparison.Ordinal));
 
     public async ValueTask DisposeAsync()
     {

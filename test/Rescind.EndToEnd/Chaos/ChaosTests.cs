@@ -21,8 +21,15 @@ public sealed class ChaosTests(ITestOutputHelper output)
         {
             await new Season(world, plan).LiveAsync();
             var (broken, exceptions) = Checker.Check(history.Events);
-            output.WriteLine(Summary.Of(history.Events, exceptions));
+            var fullDisks = world.All.Sum(node => node.FullDisks);
+            output.WriteLine(Summary.Of(history.Events, exceptions, fullDisks));
             Assert.True(broken.Count == 0, $"{broken.Count} broken:\n{string.Join('\n', broken.Take(20))}");
+            Assert.Empty(Summary.Lacks(history.Events));
+            if (Length >= TimeSpan.FromMinutes(10))
+            {
+                Assert.True(fullDisks > 0, "Many disks were filled, and no node has noticed.");
+                Assert.Contains(history.Events, one => one.What == "wrong date");
+            }
         }
         catch
         {

@@ -49,7 +49,7 @@ internal sealed class Checker
             case { Status: > 500 and not 503, Where: not "front" }:
                 Break("fault", one, $"answered {one.Status}");
                 break;
-            case { What: "check", Status: 200 }:
+            case { What: "check" or "dead refresh", Status: 200 }:
                 LookAtAcceptance(one);
                 break;
             case { What: "check" or "refresh", Status: 401 }:
@@ -69,6 +69,10 @@ internal sealed class Checker
         if (_story.LiftsOf(check.On).Any(lift => lift.Begun < check.Ended))
         {
             return;
+        }
+        if (_story.RefusalBefore(check) is { } knew && !_story.WasStarted(check.Where, knew.Begun, check.Ended))
+        {
+            Break("refuses what it knew", check, $"accepted what it had called revoked at {Time(knew.Begun)}");
         }
         foreach (var revoke in _story.RevokesOf(check.On).Where(one => _story.Covers(one, check.On) && Binds(one, check)))
         {
@@ -98,20 +102,29 @@ internal sealed class Checker
             _ => throw new InvalidOperationException($"A receipt of state '{revoke.Word}'."),
         }));
 
-    /// <summary>Promise 4: what a log loses is given back by those who have it; while they are away it is not there.</summary>
-    private bool LostByItsHolders(Event revoke, Event check) =>
-        revoke.Where != check.Where
-        && (_story.WasBroken(revoke.Begun - Repair, check.Ended, "redis master")
-            || _story.WasBroken(revoke.Begun - Repair, check.Ended, "rolled back redis"))
-        && (_story.WasBroken(revoke.Begun, check.Ended, revoke.Where)
-            || _story.WasBroken(revoke.Begun, check.Ended, "disk full"));
+    /// <summary>Promise 4: what a log loses is given back by those who have it; while all of them are away it is not there.
+    /// Who confirmed <c>everywhere</c> has it: every node that was not away before.</summary>
+    private bool LostByItsHolders(Event revoke, Event check)
+    {
+        var holders = _story.Nodes.Where(node => node == revoke.Where
+            || (revoke.Word == "everywhere" && !_story.WasAway(node, revoke.Begun - Repair, revoke.Ended))).ToList();
+        return revoke.Where != check.Where && _story.Breaks.Any(loss =>
+            (loss.Name.EndsWith("redis master", StringComparison.Ordinal) || loss.Name == "rolled back redis")
+            && loss.From <= check.Ended && loss.Until >= revoke.Begun - Repair
+            && holders.TrueForAll(node =>
+                _story.WasAway(node, loss.From - Second, Math.Min(check.Ended, loss.Until + Repair))));
+    }
 
-    /// <summary>Exception 3 of the simulation: tokens stamped ahead, past a cutoff of some seconds ago.</summary>
+    /// <summary>Exception 3 of the simulation: tokens stamped ahead, past a cutoff of some seconds ago that the node which
+    /// makes the next one could not read.</summary>
     private bool SteppedOver(Event revoke, string token)
     {
         var issue = _story.IssueOf(token);
         return Story.IsOfUser(revoke) && revoke.Begun - issue.Ended < 5 * Second && _story.RevokesOf(token).Any(
-            other => other != revoke && other.Begun < issue.Begun && issue.Begun - other.Ended < 5 * Second);
+            other => other != revoke && other.Begun < issue.Begun && issue.Begun - other.Ended < 5 * Second
+                && (other.Word is not ("everywhere" or "stored")
+                    || _story.WasAway(revoke.Where, revoke.Begun - Repair, revoke.Ended)
+                    || _story.RedisWasBroken(revoke.Begun - Repair, revoke.Ended)));
     }
 
     private void LookAtRefusal(Event refusal)
@@ -128,7 +141,7 @@ internal sealed class Checker
             LookAtRevoked(refusal);
         }
         else if (_story.WasBroken(refusal.Begun - (3 * Second), refusal.Ended, "clock", refusal.Where)
-            || _story.WasBroken(_story.IssueOf(refusal.On).Begun - (3 * Second), _story.IssueOf(refusal.On).Ended, "clock"))
+            || HasWrongTime(_story.IssueOf(refusal.On)))
         {
             Except("a node whose clock is wrong, or a token from one, was called invalid");
         }
@@ -138,10 +151,19 @@ internal sealed class Checker
         }
     }
 
+    /// <summary>Whether the node that issued a token had a wrong clock.</summary>
+    private bool HasWrongTime(Event issue) =>
+        issue.Where.Length != 0 && _story.WasBroken(issue.Begun - (3 * Second), issue.Ended, "clock", issue.Where);
+
     private void LookAtRefusedRefresh(Event refusal, string first)
     {
         if (MayBeRevoked(refusal, first))
         {
+            return;
+        }
+        if (WasReplayed(refusal))
+        {
+            Except("a client tried a refresh again, and a node whose clock is wrong took that for a replay");
             return;
         }
         if (refusal.Word == "token_revoked" && CameLate(first))
@@ -156,6 +178,11 @@ internal sealed class Checker
     {
         if (!MayBeRevoked(refusal, refusal.On))
         {
+            if (WasReplayed(refusal))
+            {
+                Except("a client tried a refresh again, and a node whose clock is wrong took that for a replay");
+                return;
+            }
             if (CameLate(refusal.On))
             {
                 Except("a log-in right after a revocation that its node did not know yet");
@@ -171,18 +198,23 @@ internal sealed class Checker
         }
     }
 
-    /// <summary>A refresh without an answer may be taken for a replay of the token, which ends the session.</summary>
     private bool MayBeRevoked(Event refusal, string token) =>
-        _story.RevokesOf(token).Any(one => one.Begun < refusal.Ended && _story.MayCover(one, token))
-        || _story.Of("refresh").Any(one => one.On == refusal.On && one.Status != 401 && !Story.IsDone(one)
-            && one.Begun < refusal.Begun);
+        _story.RevokesOf(token).Any(one => one.Begun < refusal.Ended && _story.MayCover(one, token));
+
+    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed; by a clock minutes
+    /// ahead that time is over, and the session is ended.</summary>
+    private bool WasReplayed(Event refusal) =>
+        _story.RefreshesOf(refusal.On).Any(one => one.Status != 401 && !Story.IsDone(one) && one.Begun < refusal.Begun
+            && _story.WasBroken(one.Begun, refusal.Ended, "clock"));
 
     /// <summary>A cutoff reaches some seconds past its time; only a node that knows it stamps tokens after it.</summary>
     private bool CameLate(string token)
     {
         var issue = _story.IssueOf(token);
         return _story.RevokesOf(token).Any(one => Story.IsOfUser(one) && one.Where != issue.Where
-            && one.Begun < issue.Begun && issue.Begun < one.Ended + (4 * Second));
+            && one.Begun < issue.Begun && issue.Begun < one.Ended + (4 * Second)
+            && (one.Word != "everywhere" || issue.Begun < one.Ended
+                || _story.WasAway(issue.Where, one.Begun - Repair, issue.Ended)));
     }
 
     private void LookAtTheEnd()
@@ -219,6 +251,10 @@ internal sealed class Checker
             else if (_story.LiftsOf(token.Key).Any(Story.IsDone) && isRefused)
             {
                 Break("lifted", token.First(), "is refused in the end though its lift was answered");
+            }
+            else if (isRefused)
+            {
+                LookAtRefusal(token.First());
             }
             else if (!isRefused && !_story.LiftsOf(token.Key).Any())
             {
@@ -263,6 +299,19 @@ internal sealed class Checker
             && one.On.StartsWith("minted", StringComparison.Ordinal) && !audited.Contains(one.On)))
         {
             Break("audit", revoke, "was answered and has no event");
+        }
+        var lifted = _story.Of("lift audited").Select(one => one.On).ToHashSet(StringComparer.Ordinal);
+        foreach (var lift in _story.Of("lift").Where(one => Story.IsDone(one) && !lifted.Contains(one.On)))
+        {
+            Break("audit", lift, "was answered and has no event");
+        }
+        foreach (var user in _story.Of("revoked by an administrator").GroupBy(one => one.On))
+        {
+            var events = _story.Of("user audited").Count(one => one.On == user.Key);
+            if (events < user.Count())
+            {
+                Break("audit", user.First(), $"{user.Count()} revocations of the user were answered, {events} have an event");
+            }
         }
     }
 

@@ -63,7 +63,42 @@ public sealed class CheckerTests
     {
         List<Event> lost = [.. Good(), .. Fault("rolled back redis", 12, 14), Check(16, "node-1", Token, 200)];
         Finds("immediate: minted1", lost);
-        var (broken, exceptions) = Checker.Check([.. lost, .. Fault("killed node-0", 11.5, 18)]);
+        Finds("immediate: minted1", [.. lost, .. Fault("killed node-0", 11.5, 18)]); // the others have it too
+        var (broken, exceptions) = Checker.Check(
+            [.. lost, .. Fault("killed node-0", 11.5, 18), .. Fault("killed node-1", 11.5, 15), .. Fault("cut node-2 to redis", 11.5, 18)]);
+        Assert.Empty(broken);
+        Assert.Equal(1, Assert.Single(exceptions).Value);
+        (broken, exceptions) = Checker.Check( // node-1 and node-2 may not have had it
+            [.. lost, .. Fault("killed node-0", 11.5, 18), .. Fault("frozen node-1", 3, 8), .. Fault("clock behind of node-2", 3, 8)]);
+        Assert.Empty(broken);
+        Assert.Equal(1, Assert.Single(exceptions).Value);
+    }
+
+    [Fact]
+    public void A_node_that_accepts_what_it_has_called_revoked_is_found()
+    {
+        List<Event> lenient = [.. Good().Select(one => one.What == "started" ? one with { Word = "accept" } : one),
+            Check(14, "node-2", Token, 200)];
+        Finds("refuses what it knew: minted1 at node-2", lenient);
+        Assert.Empty(Checker.Check([.. lenient, .. Fault("killed node-2", 13, 13.5)]).Broken);
+    }
+
+    [Fact]
+    public void An_ended_session_that_can_be_refreshed_is_found()
+    {
+        List<Event> ended = [.. Good(), Issue(2, Session + "/1"), Revoke(4, "node-0", Session)];
+        Finds("immediate: user1/s1/1 at node-1", [.. ended, At(6, "node-1", "dead refresh", Session + "/1", 200)]);
+        Assert.Empty(Checker.Check([.. ended, At(6, "node-1", "dead refresh", Session + "/1", 401, "token_revoked")]).Broken);
+    }
+
+    [Fact]
+    public void A_refresh_that_is_tried_again_and_taken_for_a_replay_is_found()
+    {
+        List<Event> again = [.. Good(), Issue(2, Session + "/1"), At(4, "node-1", "refresh", Session + "/2"),
+            At(5, "node-1", "refresh", Session + "/2", 401, "token_revoked")];
+        Finds("false refusal: user1/s1/2", again);
+        Finds("false refusal: user1/s1/1", [.. again, Check(7, "node-2", Session + "/1", 401, "token_revoked")]);
+        var (broken, exceptions) = Checker.Check([.. again, .. Fault("clock ahead of node-1", 3, 6)]);
         Assert.Empty(broken);
         Assert.Equal(1, Assert.Single(exceptions).Value);
     }
@@ -89,7 +124,9 @@ public sealed class CheckerTests
     [Fact]
     public void A_log_in_that_a_cutoff_from_elsewhere_hits_is_an_exception_and_is_counted()
     {
-        List<Event> late = [.. Good(), Revoke(2, "node-1", "user1"), Issue(4, Session + "/1")];
+        Finds("false refusal: user1/s1/1", [.. Good(), Revoke(2, "node-1", "user1"), Issue(4, Session + "/1"),
+            Check(6, "node-1", Session + "/1", 401, "token_revoked")]); // its node had confirmed it
+        List<Event> late = [.. Good(), .. Fault("cut node-0 to redis", 1, 5), Revoke(2, "node-1", "user1"), Issue(4, Session + "/1")];
         foreach (var refusal in new[]
         {
             Check(6, "node-1", Session + "/1", 401, "token_revoked"),
@@ -108,6 +145,10 @@ public sealed class CheckerTests
         [.. Good().Select(one => one is { What: "last check", On: Token } ? one with { Status = 200 } : one)]);
 
     [Fact]
+    public void Refused_in_the_end_without_a_revocation_is_found() => Finds("false refusal: minted2",
+        [.. Good().Select(one => one is { What: "last check", On: "minted2" } ? one with { Status = 401, Word = "token_revoked" } : one)]);
+
+    [Fact]
     public void Nodes_that_disagree_in_the_end_are_found() => Finds("nothing lost: minted1",
         [.. Good().Select(one => one is { What: "last check", On: Token, Where: "node-2" } ? one with { Status = 200 } : one)]);
 
@@ -115,7 +156,7 @@ public sealed class CheckerTests
     public void A_lift_that_does_not_stay_is_found()
     {
         List<Event> lifted = [.. Good(), Issue(1, "minted3"), Revoke(3, "node-0", "minted3"),
-            At(0, "", "audited", "minted3"), At(5, "node-1", "lift", "minted3", 200, "everywhere"),
+            At(0, "", "audited", "minted3"), At(0, "", "lift audited", "minted3"), At(5, "node-1", "lift", "minted3", 200, "everywhere"),
             .. Last("minted3", 200)];
         Assert.Empty(Checker.Check(lifted).Broken);
         Finds("lifted: minted3 at node-1", [.. lifted, Check(8, "node-1", "minted3", 401, "token_revoked")]);
@@ -150,6 +191,11 @@ public sealed class CheckerTests
             Checker.Check([.. Good().Select(one => one.What == "count" ? one with { Status = 2_700 } : one)]).Broken,
             one => Assert.StartsWith("count: ", one)); // it is a number of rules, not a status
         Finds("audit: minted1", [.. Good().Where(one => one.What != "audited")]);
+        Finds("audit: minted1", [.. Good(), At(20, "node-0", "lift", Token, 200)]);
+        List<Event> user = [.. Good(), At(20, "", "revoked by an administrator", "user1"), At(21, "", "revoked by an administrator", "user1"),
+            At(36, "", "user audited", "user1")];
+        Finds("audit: user1", user);
+        Assert.Empty(Checker.Check([.. user, At(36, "", "user audited", "user1")]).Broken);
         Finds("audit: the chains", [.. Good().Select(one => one.What == "audit verified" ? one with { Status = 0 } : one)]);
     }
 
@@ -167,7 +213,7 @@ public sealed class CheckerTests
     private static IEnumerable<string> Nodes() => ["node-0", "node-1", "node-2"];
 
     private static IEnumerable<Event> Last(string token, int status) =>
-        Nodes().Select(node => At(34, node, "last check", token, status));
+        Nodes().Select(node => At(34, node, "last check", token, status, status == 401 ? "token_revoked" : ""));
 
     private static IEnumerable<Event> Fault(string name, double from, double until) =>
         [At(from, "", "fault begins", name), At(until, "", "fault ends", name)];

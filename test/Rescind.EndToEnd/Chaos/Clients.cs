@@ -28,6 +28,7 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
             if (answer.IsDone && Random.Shared.Next(4) == 0)
             {
                 var rule = answer.Body.GetProperty("receipt").GetProperty("id").GetString();
+                known.Lifted[rule!] = name;
                 await PauseAsync(300);
                 await caller.CallAsync(caller.Somewhere, "lift", name, HttpMethod.Delete,
                     $"/api/auth/admin/revocations/{rule}", admin, new { reason = "restored" });
@@ -47,6 +48,20 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
                 await CheckAsync(caller.Somewhere, some.Key, some.Value);
             }
             await PauseAsync(20);
+        }
+    }
+
+    /// <summary>A thief who has the refresh token of a session that was ended.</summary>
+    public async Task TryDeadAsync()
+    {
+        while (!over.IsCancellationRequested)
+        {
+            if (known.SomeDead() is { } dead)
+            {
+                await caller.CallAsync(caller.Somewhere, "dead refresh", dead.Key, HttpMethod.Post, "/api/auth/refresh", null,
+                    new { refresh_token = dead.Value });
+            }
+            await PauseAsync(100);
         }
     }
 
@@ -122,7 +137,16 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
             3 => (session, "/api/auth/revoke", access, new { token = refresh }),
             _ => (session, "/api/auth/logout", access, new { }),
         };
-        await caller.CallAsync(caller.Somewhere, "revoke", end.On, HttpMethod.Post, end.Path, end.Token, end.Body);
+        var answer = await caller.CallAsync(
+            caller.Somewhere, "revoke", end.On, HttpMethod.Post, end.Path, end.Token, end.Body);
+        if (answer.IsDone)
+        {
+            known.Dead[session + "/2"] = refresh;
+            if (end.Token == admin)
+            {
+                history.Note("", "revoked by an administrator", user);
+            }
+        }
         await CheckEverywhereAsync(session + "/2", access);
         await CheckEverywhereAsync(session + "/1", known.Tokens[session + "/1"]);
     }

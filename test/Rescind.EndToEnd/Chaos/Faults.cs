@@ -34,7 +34,11 @@ internal static class Faults
         {
             yield return fault;
         }
-        yield return Of($"disk full of {node.Name}", ["disk", node.Name], node.Disk.Fill, node.Disk.Free);
+        yield return new Fault($"disk full of {node.Name}", ["disk", node.Name], node.FillDiskAsync, () =>
+        {
+            node.Disk.Free();
+            return Task.CompletedTask;
+        });
         foreach (var minutes in new[] { 5, -5 })
         {
             yield return new Fault(

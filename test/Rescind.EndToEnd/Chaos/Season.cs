@@ -35,7 +35,7 @@ internal sealed class Season(World world, Plan plan)
         List<Task> work =
         [
             .. Enumerable.Range(0, 4).Select(_ => clients.MintAsync()), .. _known.Users.Keys.Select(clients.UseAsync),
-            .. Enumerable.Range(0, 6).Select(_ => clients.AskAgainAsync()), clients.ReadAsync(),
+            .. Enumerable.Range(0, 6).Select(_ => clients.AskAgainAsync()), clients.ReadAsync(), clients.TryDeadAsync(),
             world.OldData.CopyAsync(over.Token),
         ];
         try
@@ -98,21 +98,49 @@ internal sealed class Season(World world, Plan plan)
     {
         // What the other nodes wrote arrives within a second.
         await Task.Delay(TimeSpan.FromSeconds(2));
-        for (string? cursor = ""; cursor is not null;)
+        await foreach (var one in EventsAsync(app, admin, "token_blacklisted"))
         {
-            var (_, page) = await app.SendAsync(
-                HttpMethod.Get, $"/api/auth/admin/audit?event_type=token_blacklisted&limit=1000&cursor={cursor}", admin);
-            foreach (var one in page.GetProperty("items").EnumerateArray())
+            NoteToken(one, "audited");
+        }
+        await foreach (var one in EventsAsync(app, admin, "revocation_lifted"))
+        {
+            NoteToken(one, "lift audited");
+        }
+        var users = _known.Users.ToDictionary(user => user.Value.Id, user => user.Key, StringComparer.Ordinal);
+        await foreach (var one in EventsAsync(app, admin, "user_tokens_revoked"))
+        {
+            if (one.GetProperty("actor_type").GetString() == "admin")
             {
-                if (_known.Audited.TryGetValue(one.GetProperty("jti").GetString()![..8], out var name))
-                {
-                    _history.Note("", "audited", name);
-                }
+                _history.Note("", "user audited", users[one.GetProperty("user_id").GetString()!]);
             }
-            cursor = page.GetProperty("next_cursor").GetString();
         }
         var (status, verified) = await app.SendAsync(HttpMethod.Get, "/api/auth/admin/audit/verify", admin);
         Assert.Equal(200, status);
         _history.Note("", "audit verified", "", verified.GetProperty("intact").GetBoolean() ? 200 : 0, verified.GetRawText());
+    }
+
+    /// <summary>An event names its token; where the node had no record of what was lifted, it names the rule.</summary>
+    private void NoteToken(JsonElement one, string what)
+    {
+        var name = one.GetProperty("jti").GetString() is { } jti ? _known.Audited.GetValueOrDefault(jti[..8])
+            : one.GetProperty("note").GetString() is { } rule ? _known.Lifted.GetValueOrDefault(rule) : null;
+        if (name is not null)
+        {
+            _history.Note("", what, name);
+        }
+    }
+
+    private static async IAsyncEnumerable<JsonElement> EventsAsync(MobileApp app, string admin, string type)
+    {
+        for (string? cursor = ""; cursor is not null;)
+        {
+            var (_, page) = await app.SendAsync(
+                HttpMethod.Get, $"/api/auth/admin/audit?event_type={type}&limit=1000&cursor={cursor}", admin);
+            foreach (var one in page.GetProperty("items").EnumerateArray())
+            {
+                yield return one;
+            }
+            cursor = page.GetProperty("next_cursor").GetString();
+        }
     }
 }

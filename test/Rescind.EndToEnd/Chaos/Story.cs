@@ -7,6 +7,8 @@ internal sealed class Story
     private readonly Dictionary<string, Event> _issues;
     private readonly ILookup<string, Event> _revokes;
     private readonly ILookup<string, Event> _lifts;
+    private readonly ILookup<(string Where, string On), Event> _refusals;
+    private readonly ILookup<string, Event> _refreshes;
 
     public Story(IReadOnlyList<Event> events)
     {
@@ -15,7 +17,11 @@ internal sealed class Story
             .GroupBy(one => one.On).ToDictionary(group => group.Key, group => group.MaxBy(one => one.Ended)!);
         _revokes = events.Where(one => one.What == "revoke").ToLookup(one => one.On);
         _lifts = events.Where(one => one.What == "lift").ToLookup(one => one.On);
+        _refusals = events.Where(one => one is { What: "check", Status: 401, Word: "token_revoked" })
+            .ToLookup(one => (one.Where, one.On));
+        _refreshes = events.Where(one => one.What == "refresh").ToLookup(one => SessionOf(one.On));
         Breaks = [.. BreaksOf(events)];
+        Nodes = [.. events.Where(one => one.What == "started").Select(one => one.Where)];
     }
 
     /// <summary>A time in which something was broken.</summary>
@@ -24,6 +30,8 @@ internal sealed class Story
     public IReadOnlyList<Event> Events { get; }
 
     public IReadOnlyList<Break> Breaks { get; }
+
+    public IReadOnlyList<string> Nodes { get; }
 
     /// <summary>Every token that a client got.</summary>
     public IEnumerable<string> Tokens => _issues.Keys;
@@ -50,6 +58,14 @@ internal sealed class Story
 
     public IEnumerable<Event> LiftsOf(string token) => _lifts[token];
 
+    /// <summary>Every try to refresh the session of a token.</summary>
+    public IEnumerable<Event> RefreshesOf(string token) =>
+        token.Contains('/', StringComparison.Ordinal) ? _refreshes[SessionOf(token)] : [];
+
+    /// <summary>The first time that a node called revoked what it is asked again, or null.</summary>
+    public Event? RefusalBefore(Event check) => check.Where == "front" ? null
+        : _refusals[(check.Where, check.On)].FirstOrDefault(one => one.Ended < check.Begun);
+
     /// <summary>Whether a revocation that was answered has to refuse a token: that of a user those that were there before it
     /// was asked for.</summary>
     public bool Covers(Event revoke, string token) => IsDone(revoke)
@@ -64,6 +80,20 @@ internal sealed class Story
     /// <summary>Whether something whose name holds all these words was broken within this time.</summary>
     public bool WasBroken(long from, long until, params string[] words) => Breaks.Any(one =>
         one.From <= until && one.Until >= from && words.All(word => one.Name.Contains(word, StringComparison.Ordinal)));
+
+    /// <summary>Whether a node was started within this time, and may have lost what only its memory had.</summary>
+    public bool WasStarted(string node, long from, long until) =>
+        WasBroken(from, until, $"killed {node}") || WasBroken(from, until, "clock", node);
+
+    /// <summary>Whether a node was dead, stood still or was cut off from Redis at any time between these.</summary>
+    public bool WasAway(string node, long from, long until) => WasStarted(node, from, until)
+        || WasBroken(from, until, $"frozen {node}") || WasBroken(from, until, $"{node} to redis");
+
+    /// <summary>Whether a server of Redis was.</summary>
+    public bool RedisWasBroken(long from, long until) => WasBroken(from, until, "killed redis")
+        || WasBroken(from, until, "frozen redis") || WasBroken(from, until, "rolled back redis");
+
+    private static string SessionOf(string token) => token[..token.LastIndexOf('/')];
 
     private static IEnumerable<Break> BreaksOf(IReadOnlyList<Event> events)
     {

@@ -253,7 +253,7 @@ public sealed class FeedFollowerTests
         await world.Blacklist.RevokeAsync(Revocation.OfSession(Issuer, "session-of-user-1"));
         var kept = await world.Blacklist.RevokeAsync(Revocation.OfKey(Issuer, "key-9"));
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
-        world.Clock.Advance(TimeSpan.FromDays(8));
+        world.Clock.Advance(TimeSpan.FromDays(9));
         world.Log.Inner = new MemoryLog(world.Clock);
         await world.Blacklist.Feed.StepAsync(CancellationToken.None);
         var given = await world.Log.ReadAsync(default, 10, CancellationToken.None);

@@ -60,6 +60,55 @@ public sealed class LogClockTests
         Assert.Equal(begun.AddSeconds(reaches), clock.CutoffTime);
     }
 
+    /// <summary>The clock of Redis was set back, or another server took over: tokens of the last half minute must not be spared. But
+    /// one witness alone, this node's clock or what the log said once, may be wrong.</summary>
+    [Theory]
+    [InlineData(true, 30, 0, 0)]
+    [InlineData(true, 30, 60, 0)]
+    [InlineData(true, 30, -10, -10)]
+    [InlineData(true, 30, -60, -30)]
+    [InlineData(true, 2.5, 0, 0)]
+    [InlineData(true, 1.5, 0, -1.5)]
+    [InlineData(false, 30, 0, 0)]
+    [InlineData(false, 30, -60, -30)]
+    public void A_cutoff_reaches_what_the_log_said_before_it_was_set_back_as_far_as_this_nodes_clock_agrees(
+        bool isShared, double back, int wall, double reaches)
+    {
+        var (clock, begun) = (new LogClock(_clock, isShared, TimeSpan.Zero), Now);
+        _clock.StepWall(TimeSpan.FromSeconds(wall));
+        clock.Note(Moment.Now(_clock), begun);
+        for (var seconds = 1; seconds <= 3; seconds++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            clock.Note(Moment.Now(_clock), begun.AddSeconds(seconds - back));
+        }
+
+        Assert.Equal(begun.AddSeconds(3 + reaches), clock.CutoffTime);
+    }
+
+    [Fact]
+    public void Once_the_logs_clock_is_right_again_it_alone_counts()
+    {
+        var (clock, begun) = (new LogClock(_clock, isShared: true, TimeSpan.Zero), Now);
+        clock.Note(Moment.Now(_clock), begun);
+        clock.Note(Moment.Now(_clock), begun.AddSeconds(-30));
+        Assert.Equal(begun, clock.CutoffTime);
+        clock.Note(Moment.Now(_clock), begun.AddSeconds(1));
+        clock.Note(Moment.Now(_clock), begun.AddSeconds(-0.5));
+
+        Assert.Equal(begun.AddSeconds(-0.5), clock.CutoffTime);
+    }
+
+    /// <summary>A node that was not there before it has nobody who agrees.</summary>
+    [Fact]
+    public void The_first_thing_that_a_log_says_counts_alone()
+    {
+        var clock = new LogClock(_clock, isShared: true, TimeSpan.Zero);
+        clock.Note(Moment.Now(_clock), Now.AddSeconds(-30));
+
+        Assert.Equal(Now.AddSeconds(-30), clock.CutoffTime);
+    }
+
     [Theory]
     [InlineData(90, 3)]
     [InlineData(-90, -87)]

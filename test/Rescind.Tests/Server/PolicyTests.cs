@@ -124,7 +124,7 @@ public sealed class PolicyTests
         {
             shown.IsRefusal(401, "token_invalid");
             var ends = rule.ExpiresAt - DateTimeOffset.UtcNow;
-            Assert.InRange(ends, TimeSpan.FromDays(7), TimeSpan.FromDays(7) + TimeSpan.FromMinutes(1));
+            Assert.InRange(ends, TimeSpan.FromDays(8), TimeSpan.FromDays(8) + TimeSpan.FromMinutes(1));
         }
         else
         {
