@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Rescind.Tests.Redis;
 using Rescind.Tests.Server;
 
@@ -59,6 +62,24 @@ internal sealed class ChaosNode : IAsyncDisposable
         Server.Set("LD_PRELOAD", ahead == TimeSpan.Zero ? null : WrongClock);
         Server.Set("FAKETIME", ahead == TimeSpan.Zero ? null : $"{ahead.TotalSeconds:+0;-0}");
         Server.Launch();
+    }
+
+    /// <summary>Waits until it takes calls, or for ten seconds: other faults may be in its way.</summary>
+    public async Task ListensAsync()
+    {
+        for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(10);)
+        {
+            using var call = new TcpClient();
+            try
+            {
+                await call.ConnectAsync(IPAddress.Loopback, Server.Port);
+                return;
+            }
+            catch (SocketException)
+            {
+                await Task.Delay(50);
+            }
+        }
     }
 
     /// <summary>Fills its disk while it stands still. A log file of SQLite is written from its beginning again and again, over

@@ -43,7 +43,11 @@ internal static class Faults
         {
             yield return new Fault(
                 $"clock {(minutes > 0 ? "ahead" : "behind")} of {node.Name}", [node.Name, "clock"],
-                () => StartAtAsync(TimeSpan.FromMinutes(minutes)), () => StartAtAsync(TimeSpan.Zero));
+                async () =>
+                {
+                    await StartAtAsync(TimeSpan.FromMinutes(minutes));
+                    await node.ListensAsync();
+                }, () => StartAtAsync(TimeSpan.Zero));
         }
         async Task StartAtAsync(TimeSpan ahead)
         {
