@@ -8,7 +8,8 @@ namespace Rescind.Cli;
 /// <summary>The server said no, or could not be asked. The message is one line for people.</summary>
 internal sealed class RefusedException(string message) : Exception(message);
 
-/// <summary>Calls the administration of a server, as an administrator.</summary>
+/// <summary>Calls the administration of a server, as an administrator. A log-in that ends meanwhile is made
+/// anew, so that what takes longer than a token lives comes to its end.</summary>
 internal sealed class AdminClient : IDisposable
 {
     private const int MostWaits = 10;
@@ -16,31 +17,36 @@ internal sealed class AdminClient : IDisposable
         new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private readonly HttpClient _http;
+    private readonly string? _email;
 
-    private AdminClient(string server) => _http = new HttpClient
+    private AdminClient(string server, string? email, TimeSpan longestWait)
     {
-        BaseAddress = Uri.TryCreate(server, UriKind.Absolute, out var address)
-            ? address
-            : throw new RefusedException($"'{server}' is not an address; write https://host."),
-        Timeout = TimeSpan.FromSeconds(100),
-    };
+        _email = email;
+        _http = new HttpClient
+        {
+            BaseAddress = Uri.TryCreate(server, UriKind.Absolute, out var address)
+                ? address
+                : throw new RefusedException($"'{server}' is not an address; write https://host."),
+            Timeout = longestWait,
+        };
+    }
+
+    /// <summary>How long one call may take.</summary>
+    public static TimeSpan LongestWait => TimeSpan.FromSeconds(100);
 
     /// <summary>Logs in, with a password or with a token that is at hand.</summary>
     /// <exception cref="RefusedException">It does not work.</exception>
-    public static async Task<AdminClient> ConnectAsync(string server, string? email, CancellationToken cancel)
+    public static async Task<AdminClient> ConnectAsync(
+        string server, string? email, TimeSpan longestWait, CancellationToken cancel)
     {
-        var client = new AdminClient(server);
-        var token = Environment.GetEnvironmentVariable("RESCIND_TOKEN");
+        var client = new AdminClient(server, email, longestWait);
         if (email is not null)
         {
-            var password = Environment.GetEnvironmentVariable("RESCIND_PASSWORD")
-                ?? throw new RefusedException("RESCIND_PASSWORD is missing: the administrator's password.");
-            var answer = await client.SendAsync(
-                HttpMethod.Post, "/api/auth/login", new { email, password }, cancel);
-            token = answer.GetProperty("access_token").GetString();
+            await client.LogInAsync(cancel);
+            return client;
         }
-        client._http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
-            "Bearer", token ?? throw new RefusedException("Who are you? Set --email, or RESCIND_TOKEN."));
+        client.Show(Environment.GetEnvironmentVariable("RESCIND_TOKEN")
+            ?? throw new RefusedException("Who are you? Set --email, or RESCIND_TOKEN."));
         return client;
     }
 
@@ -49,25 +55,47 @@ internal sealed class AdminClient : IDisposable
     public async Task<JsonElement> SendAsync(
         HttpMethod method, string path, object? body, CancellationToken cancel)
     {
-        for (var waits = 0; ; waits++)
+        var (waits, isRenewed) = (0, _email is null);
+        while (true)
         {
             using var request = new HttpRequestMessage(method, path);
             request.Content = body is null ? null : JsonContent.Create(body, options: Json);
             using var answer = await TrySendAsync(request, cancel);
-            if (answer.StatusCode == HttpStatusCode.TooManyRequests && waits < MostWaits
+            if (answer.StatusCode == HttpStatusCode.TooManyRequests && waits++ < MostWaits
                 && answer.Headers.RetryAfter?.Delta is { } wait)
             {
                 await Task.Delay(wait, cancel);
                 continue;
             }
             var json = await ReadAsync(answer, cancel);
-            return answer.IsSuccessStatusCode
-                ? json
-                : throw new RefusedException($"{path} answered {(int)answer.StatusCode}: {DetailOf(json)}");
+            if (answer.IsSuccessStatusCode)
+            {
+                return json;
+            }
+            if (isRenewed || TextOf(json, "code") != "token_expired")
+            {
+                var reason = TextOf(json, "detail") ?? "no reason given";
+                throw new RefusedException($"{path} answered {(int)answer.StatusCode}: {reason}");
+            }
+            await LogInAsync(cancel);
+            isRenewed = true;
         }
     }
 
     public void Dispose() => _http.Dispose();
+
+    private async Task LogInAsync(CancellationToken cancel)
+    {
+        var password = Environment.GetEnvironmentVariable("RESCIND_PASSWORD")
+            ?? throw new RefusedException("RESCIND_PASSWORD is missing: the administrator's password.");
+        _http.DefaultRequestHeaders.Authorization = null;
+        var answer = await SendAsync(
+            HttpMethod.Post, "/api/auth/login", new { email = _email, password }, cancel);
+        Show(answer.GetProperty("access_token").GetString()!);
+    }
+
+    private void Show(string token) =>
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
 
     private async Task<HttpResponseMessage> TrySendAsync(HttpRequestMessage request, CancellationToken cancel)
     {
@@ -78,6 +106,11 @@ internal sealed class AdminClient : IDisposable
         catch (HttpRequestException fault)
         {
             throw new RefusedException($"{_http.BaseAddress} cannot be reached: {fault.Message}");
+        }
+        catch (TaskCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new RefusedException(
+                $"{_http.BaseAddress} did not answer within {_http.Timeout.TotalSeconds:0.#} s.");
         }
     }
 
@@ -94,6 +127,6 @@ internal sealed class AdminClient : IDisposable
         }
     }
 
-    private static string DetailOf(JsonElement problem) =>
-        problem.TryGetProperty("detail", out var detail) ? detail.GetString() ?? "" : "no reason given";
+    private static string? TextOf(JsonElement problem, string name) =>
+        problem.TryGetProperty(name, out var text) ? text.GetString() : null;
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Npgsql;
+using Rescind.Server.Settings;
 
 namespace Rescind.Cli;
 
@@ -11,7 +12,8 @@ internal static class ImportUsers
 
     private static readonly Option<string?> From = new("--from")
     {
-        Description = "The other service's database, postgresql://user:password@host/name; or IMPORT_URL.",
+        Description = "The other service's database, postgresql://user:password@host/name?sslmode=require; "
+            + "or IMPORT_URL.",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("IMPORT_URL"),
     };
 
@@ -106,21 +108,14 @@ internal static class ImportUsers
         '.', name.Split('.')
             .Select(part => '"' + part.Replace("\"", "\"\"", StringComparison.Ordinal) + '"'));
 
-    private static string ConnectionString(string? url)
+    /// <summary>An address with its options, as the server reads DATABASE_URL.</summary>
+    /// <exception cref="RefusedException">It is none, or has an option that is not known.</exception>
+    internal static string ConnectionString(string? url)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var address)
-            || !address.Scheme.StartsWith("postgres", StringComparison.Ordinal))
-        {
-            throw new RefusedException("--from must be postgresql://user:password@host:5432/database.");
-        }
-        var user = address.UserInfo.Split(':', 2);
-        return new NpgsqlConnectionStringBuilder
-        {
-            Host = address.Host, Port = address.Port > 0 ? address.Port : 5432,
-            Database = Uri.UnescapeDataString(address.AbsolutePath.TrimStart('/')),
-            Username = Uri.UnescapeDataString(user[0]),
-            Password = user.Length == 2 ? Uri.UnescapeDataString(user[1]) : null,
-        }.ToString();
+        var builder = new NpgsqlConnectionStringBuilder();
+        return PostgresUrl.Read(url, builder) is { } fault
+            ? throw new RefusedException($"--from: {fault.Wrong}; {fault.Remedy}.")
+            : builder.ConnectionString;
     }
 
     private static Option<string> Named(string name, string byDefault, string description) => new(name)

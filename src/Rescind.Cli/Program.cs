@@ -37,4 +37,5 @@ catch (RefusedException refused)
 }
 
 Task<AdminClient> Connect(ParseResult result, CancellationToken cancel) =>
-    AdminClient.ConnectAsync(result.GetValue(server)!, result.GetValue(email), cancel);
+    AdminClient.ConnectAsync(
+        result.GetValue(server)!, result.GetValue(email), AdminClient.LongestWait, cancel);

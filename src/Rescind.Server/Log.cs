@@ -60,6 +60,10 @@ internal static partial class Log
         "{Address} sends X-Forwarded-For and is not in FORWARDED_PROXIES; such headers are ignored")]
     public static partial void StrangeProxy(ILogger logger, string address);
 
+    [LoggerMessage(4205, LogLevel.Warning,
+        "How many accounts have a hash from elsewhere could not be learned: {Fault}")]
+    public static partial void NotLearned(ILogger logger, string fault);
+
     [LoggerMessage(4300, LogLevel.Information, 
         "Revoked {Count}, the first a {Kind}: {Id} for reason {Reason}")]
     public static partial void Revoked(ILogger logger, int count, RuleKind kind, string id, string reason);

@@ -78,6 +78,9 @@ internal sealed class Mark
     /// <summary>Set once the first administrator was made, so that it is never made again.</summary>
     public const string FirstAdministrator = "first_administrator";
 
+    /// <summary>Set when an imported account is deleted: the older service still has its user.</summary>
+    public static string OfDeleted(string id) => "deleted_import:" + id;
+
     public required string Name { get; init; }
 
     public required string Value { get; set; }

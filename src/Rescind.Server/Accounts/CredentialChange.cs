@@ -45,10 +45,10 @@ internal sealed class CredentialChange(
                 .ExecuteDeleteAsync() == 1 && await SetHashAsync(db, account, newHash));
     }
 
-    /// <summary>The account goes, with its sessions.</summary>
+    /// <summary>The account goes, with its sessions; one that was imported stays away.</summary>
     public Task<Changed> DeleteAsync(Account account, HttpContext context) => RunAsync(
         account, "account_deleted", AuditEvents.AccountDeleted, context, opens: false,
-        async db => await db.Accounts.Where(row => row.Id == account.Id).ExecuteDeleteAsync() == 1);
+        db => DeleteAsync(db, account));
 
     /// <summary>An administrator changes what the account may do; what is null stays as it is by then.
     /// </summary>
@@ -62,6 +62,17 @@ internal sealed class CredentialChange(
         var rights = new[] { ("is_admin", isAdmin), ("is_disabled", isDisabled) };
         return string.Join(", ", rights.Where(one => one.Item2 is not null)
             .Select(one => $"{one.Item1} {(one.Item2 == true ? "true" : "false")}"));
+    }
+
+    private async Task<bool> DeleteAsync(AccountsDb db, Account account)
+    {
+        if (account.TokenVersion is not null)
+        {
+            var now = clock.GetUtcNow().UtcDateTime;
+            db.Marks.Add(new Mark { Name = Mark.OfDeleted(account.Id), Value = now.ToString("O") });
+            await db.SaveChangesAsync();
+        }
+        return await db.Accounts.Where(row => row.Id == account.Id).ExecuteDeleteAsync() == 1;
     }
 
     private async Task<bool> SetRightsAsync(AccountsDb db, string id, bool? isAdmin, bool? isDisabled)
@@ -116,13 +127,7 @@ internal sealed class CredentialChange(
         AccountsDb db, Account account, string reason, HttpContext context, bool opens,
         Func<AccountsDb, Task<bool>> change)
     {
-        if (account.IsAdmin)
-        {
-            // Holds the rows of all administrators, so that two of them cannot remove each other at once.
-            await db.Accounts.Where(row => row.IsAdmin)
-                .ExecuteUpdateAsync(row => row.SetProperty(it => it.IsAdmin, true));
-        }
-        if (!await change(db))
+        if (await HoldAsync(db, account.Id) is not { } before || !await change(db))
         {
             return new Changed(IsGone: true);
         }
@@ -134,7 +139,7 @@ internal sealed class CredentialChange(
         {
             return new Changed(IsGone: true);
         }
-        if (account is { IsAdmin: true, DisabledAt: null }
+        if (before is { IsAdmin: true, DisabledAt: null }
             && !await db.Accounts.AnyAsync(row => row.IsAdmin && row.DisabledAt == null))
         {
             return new Changed(Refusal: LastAdministrator);
@@ -155,6 +160,28 @@ internal sealed class CredentialChange(
             : default;
         return new Changed(
             Refusal: opening.Refusal, Receipt: revoked.Receipt, Opening: opening, Account: current);
+    }
+
+    /// <summary>Holds the row, or, when it is an administrator's, those of all administrators, so that two of
+    /// them cannot remove each other at once. Which of the two is seen by the transaction itself: what was
+    /// read before it may be of another time.</summary>
+    /// <returns>The account, which nobody else changes until the end; null: it is gone.</returns>
+    private static async Task<Account?> HoldAsync(AccountsDb db, string id)
+    {
+        var found = db.Accounts.AsNoTracking().Where(row => row.Id == id);
+        var seen = await found.SingleOrDefaultAsync();
+        while (seen is not null)
+        {
+            var isAdmin = seen.IsAdmin;
+            await (isAdmin ? db.Accounts.Where(row => row.IsAdmin) : found.Where(row => !row.IsAdmin))
+                .ExecuteUpdateAsync(row => row.SetProperty(it => it.IsAdmin, isAdmin));
+            seen = await found.SingleOrDefaultAsync();
+            if (seen?.IsAdmin == isAdmin)
+            {
+                return seen;
+            }
+        }
+        return null;
     }
 
     /// <summary>Undoes the transaction, with what is to be answered.</summary>

@@ -35,7 +35,7 @@ internal sealed record ImportUsersAnswer : Answer
 {
     public required int Imported { get; init; }
 
-    /// <summary>Users whose id is there already; they are left as they are.</summary>
+    /// <summary>Users whose id is there already, or was and is deleted; they are left as they are.</summary>
     public required int Known { get; init; }
 
     public required IReadOnlyList<RejectedUser> Rejected { get; init; }
@@ -58,7 +58,6 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
             return Refusals.Invalidated("users", $"users must have 1 to {Most} users.");
         }
         var (taken, known, rejected) = await TakeAsync(users);
-        await strangers.LearnAsync(CancellationToken.None);
         var imported = taken.Count;
         foreach (var user in taken)
         {
@@ -71,6 +70,7 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         {
             Note = $"{imported} imported, {known} known, {rejected.Count} rejected",
         });
+        await strangers.TryLearnAsync();
         return TypedResults.Json(new ImportUsersAnswer
         {
             Message = $"{imported} imported, {known} known, {rejected.Count} rejected.",
@@ -103,25 +103,29 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         var (taken, known, rejected) = (new List<ImportedUser>(), 0, new List<RejectedUser>());
         foreach (var (index, user) in users.Index())
         {
-            if (await WrongWithAsync(db, user) is { } reason)
+            if (WrongWith(user) is { } reason)
             {
                 rejected.Add(new RejectedUser(index, reason));
             }
-            else if (await db.Accounts.AnyAsync(row => row.Id == user!.Id))
+            else if (await IsKnownAsync(db, user!.Id!))
             {
                 known++;
             }
+            else if (await IsTakenAsync(db, user.Email!))
+            {
+                rejected.Add(new RejectedUser(index, "email belongs to another user"));
+            }
             else
             {
-                db.Accounts.Add(AccountOf(user!));
+                db.Accounts.Add(AccountOf(user));
                 await db.SaveChangesAsync();
-                taken.Add(user!);
+                taken.Add(user);
             }
         }
         return (taken, known, rejected);
     }
 
-    private static async Task<string?> WrongWithAsync(AccountsDb db, ImportedUser? user)
+    private static string? WrongWith(ImportedUser? user)
     {
         if (user?.Id is not { Length: > 0 and <= LongestId } || user.Id.Any(char.IsControl))
         {
@@ -131,14 +135,24 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         {
             return "email is not an address";
         }
-        if (PasswordFormats.FaultOf(user.PasswordHash ?? "") is { } fault)
-        {
-            return $"password_hash: {fault}";
-        }
-        var normalized = Credentials.Normalize(user.Email!.Trim());
-        return await db.Accounts.AnyAsync(row => row.NormalizedEmail == normalized && row.Id != user.Id)
-            ? "email belongs to another user"
+        return PasswordFormats.FaultOf(user.PasswordHash ?? "") is { } fault
+            ? $"password_hash: {fault}"
             : null;
+    }
+
+    /// <summary>Whether the user is here, or was until its owner deleted the account. In this order: one that
+    /// is being deleted is seen by either.</summary>
+    private static async Task<bool> IsKnownAsync(AccountsDb db, string id)
+    {
+        var mark = Mark.OfDeleted(id);
+        return await db.Accounts.AnyAsync(row => row.Id == id)
+            || await db.Marks.AnyAsync(row => row.Name == mark);
+    }
+
+    private static Task<bool> IsTakenAsync(AccountsDb db, string email)
+    {
+        var normalized = Credentials.Normalize(email.Trim());
+        return db.Accounts.AnyAsync(row => row.NormalizedEmail == normalized);
     }
 
     private Account AccountOf(ImportedUser user) => new()

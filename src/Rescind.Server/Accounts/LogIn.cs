@@ -40,6 +40,7 @@ internal sealed class LogIn(
     {
         var (address, cancel) = (context.Connection.RemoteIpAddress, context.RequestAborted);
         var account = await FindAsync(email, password, cancel);
+        await strangers.MeetAsync(account?.PasswordHash ?? "");
         password = password[..Math.Min(password.Length, Credentials.LongestPassword)];
         var verdict = await passwords.VerifyAsync(account ?? strangers.For(key), password, cancel);
         if (verdict == PasswordVerdict.Wrong)

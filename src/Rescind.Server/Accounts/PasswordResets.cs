@@ -63,7 +63,9 @@ internal sealed class PasswordResets(
         {
             return Refusals.Invalidated("email", wrong);
         }
-        return post.TryOrder(() => WriteAsync(Credentials.Normalize(email!), mail))
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
+        return post.TryOrder(
+            () => WriteAsync(Credentials.Normalize(email!), token, mail), () => ForgetAsync(HashOf(token)))
             ? TypedResults.Json(new PlainAnswer { Message = "If the account exists, a mail is on its way." })
             : Refusals.Busy;
     }
@@ -110,9 +112,8 @@ internal sealed class PasswordResets(
     private static string HashOf(string? token) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token ?? "")));
 
-    private async Task<MimeMessage?> WriteAsync(string normalizedEmail, MailSettings mail)
+    private async Task<MimeMessage?> WriteAsync(string normalizedEmail, string token, MailSettings mail)
     {
-        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenBytes));
         var now = clock.GetUtcNow().UtcDateTime;
         var email = await store.WriteAsync(
             async db =>
@@ -139,6 +140,10 @@ internal sealed class PasswordResets(
             CancellationToken.None);
         return email is null ? null : Message(email, token, mail);
     }
+
+    /// <summary>What could not be mailed is not one of the few that an account may have.</summary>
+    private Task<int> ForgetAsync(string hash) => store.WriteAsync(
+        db => db.PasswordResets.Where(row => row.Hash == hash).ExecuteDeleteAsync(), CancellationToken.None);
 
     private static MimeMessage Message(string email, string token, MailSettings mail)
     {

@@ -50,10 +50,13 @@ internal sealed class Register(
                     return sessions.OpenAsync(db, account, Device.Of(context));
                 },
                 cancel);
-            AuditNotes.Add(context, new AuditEvent(AuditEvents.UserRegistered)
+            if (opening.Refusal is null)
             {
-                UserId = account.Id, Actor = account.Id,
-            });
+                AuditNotes.Add(context, new AuditEvent(AuditEvents.UserRegistered)
+                {
+                    UserId = account.Id, Actor = account.Id,
+                });
+            }
             return TokenAnswer.Of(opening, StatusCodes.Status201Created, "Account created.");
         }
         catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))

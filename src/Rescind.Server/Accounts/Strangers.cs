@@ -2,20 +2,24 @@
 // Where accounts came over with bcrypt hashes, which take another time than ours, the same share of the
 // unknown addresses is compared with a bcrypt hash; which of them follows from the address and a secret of
 // this process, so asking again tells nothing. What is left: whose hash is made anew, at the first log-in
-// here, changes its time once.
+// here, changes its time once; and a node that did not import them itself learns of them at the first log-in
+// for one of them, whose time tells that this one exists.
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
 using Rescind.Server.Database;
 
 namespace Rescind.Server.Accounts;
 
-internal sealed class Strangers(AccountStore store, IPasswordHasher<Account> hasher)
+internal sealed class Strangers(
+    AccountStore store, IPasswordHasher<Account> hasher, ILogger<Strangers> logger)
 {
     private readonly byte[] _secret = RandomNumberGenerator.GetBytes(32);
     private readonly Lazy<Account> _own = new(() => With(hasher));
     private volatile Share _bcrypt = new(0, null);
+    private int _learning;
 
     private sealed record Share(double Part, Account? StandIn);
 
@@ -42,6 +46,38 @@ internal sealed class Strangers(AccountStore store, IPasswordHasher<Account> has
             ? made
             : Of(BCrypt.Net.BCrypt.HashPassword(Guid.NewGuid().ToString(), cost));
         _bcrypt = new Share((double)bcrypt / all, standIn);
+    }
+
+    /// <summary>The same; a database that is away leaves things as they are.</summary>
+    public async Task TryLearnAsync()
+    {
+        try
+        {
+            await LearnAsync(CancellationToken.None);
+        }
+        catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
+        {
+            Log.NotLearned(logger, fault.GetBaseException().Message);
+        }
+    }
+
+    /// <summary>Learns it when a hash from elsewhere turns up that nothing here stands in for: another node
+    /// has imported it.</summary>
+    public async Task MeetAsync(string hash)
+    {
+        if (_bcrypt.StandIn is not null || PasswordFormats.FaultOf(hash) is not null
+            || Interlocked.Exchange(ref _learning, 1) == 1)
+        {
+            return;
+        }
+        try
+        {
+            await TryLearnAsync();
+        }
+        finally
+        {
+            Volatile.Write(ref _learning, 0);
+        }
     }
 
     /// <summary>The stand-in for an address that nobody has. No password fits it.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Revoking;
 using Rescind.Server.Sessions;
@@ -78,10 +79,10 @@ internal sealed class RevokeUserTokens(
         {
             return revoked.Refusal!;
         }
-        return await AnswerAsync(user, caller, receipt);
+        return await AnswerAsync(user, caller, receipt, AuditNotes.Of(context).CutoffOf(receipt.Id));
     }
 
-    private async Task<IResult> AnswerAsync(string user, Caller caller, Receipt receipt)
+    private async Task<IResult> AnswerAsync(string user, Caller caller, Receipt receipt, DateTime cutoff)
     {
         var answer = new RevokeUserTokensAnswer
         {
@@ -89,7 +90,7 @@ internal sealed class RevokeUserTokens(
             UserId = user,
             KnownUser = await IsKnownAsync(user),
             SessionsRevoked = await sessions.EndAllAsync(user),
-            RevokedBefore = sessions.CutoffOf(user),
+            RevokedBefore = cutoff,
             RevokedBy = caller.Subject,
             Receipt = ReceiptBody.Of(receipt),
         };

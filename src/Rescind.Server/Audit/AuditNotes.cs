@@ -44,6 +44,16 @@ internal sealed class AuditNotes
         }
     }
 
+    /// <summary>The cutoff that a revocation of this request was given.</summary>
+    public DateTime CutoffOf(RevocationId id)
+    {
+        lock (_lock)
+        {
+            var made = _revocations.Single(one => one.Revocation.Id == id).Revocation;
+            return made.IssuedBefore!.Value.UtcDateTime;
+        }
+    }
+
     /// <summary>How many revocations are noted.</summary>
     public int Count
     {

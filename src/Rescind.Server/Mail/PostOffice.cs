@@ -1,6 +1,7 @@
 // Sends mail in the background, so that how long it takes tells nobody whether there was anything to send.
-// What it guarantees: nothing waits for the mail server; a message is tried again for a while. What it trades
-// away: messages that wait are lost when the process ends; whoever asked for one asks again.
+// What it guarantees: nothing waits for the mail server; a message is tried again for a while, and whoever
+// ordered it hears when it is given up. What it trades away: messages that wait are lost when the process
+// ends; whoever asked for one asks again.
 using System.Threading.Channels;
 using MailKit;
 using MailKit.Net.Smtp;
@@ -21,42 +22,60 @@ internal sealed class PostOffice(
     private const SmtpStatusCode Refused = (SmtpStatusCode)500;
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Func<Task<MimeMessage?>>> _orders =
-        Channel.CreateBounded<Func<Task<MimeMessage?>>>(
-            new BoundedChannelOptions(Most) { SingleReader = true });
+    private readonly Channel<Order> _orders =
+        Channel.CreateBounded<Order>(new BoundedChannelOptions(Most) { SingleReader = true });
+
+    private sealed record Order(Func<Task<MimeMessage?>> Write, Func<Task>? GivenUp);
 
     /// <summary>Takes an order.</summary>
     /// <param name="write">Writes the message, later; gives null when there is none to send.</param>
+    /// <param name="givenUp">Hears that it could not be written or sent.</param>
     /// <returns>False when too many wait.</returns>
-    public bool TryOrder(Func<Task<MimeMessage?>> write) => _orders.Writer.TryWrite(write);
+    public bool TryOrder(Func<Task<MimeMessage?>> write, Func<Task>? givenUp = null) =>
+        _orders.Writer.TryWrite(new Order(write, givenUp));
 
     protected override async Task RunAsync(CancellationToken cancel)
     {
-        await foreach (var write in _orders.Reader.ReadAllAsync(cancel))
+        await foreach (var order in _orders.Reader.ReadAllAsync(cancel))
         {
-            try
+            if (!await TryAsync(() => FillAsync(order.Write, cancel), cancel) && order.GivenUp is { } givenUp)
             {
-                if (await write() is { } message)
+                await TryAsync(async () =>
                 {
-                    await SendAsync(message, cancel);
-                }
-            }
-            catch (Exception fault) when (!cancel.IsCancellationRequested)
-            {
-                // Whatever it is, the mail behind it must not suffer. The kind alone, as below.
-                Log.MailNotSent(logger, fault.GetBaseException().GetType().Name);
+                    await givenUp();
+                    return true;
+                }, cancel);
             }
         }
     }
 
-    private async Task SendAsync(MimeMessage message, CancellationToken cancel)
+    private async Task<bool> FillAsync(Func<Task<MimeMessage?>> write, CancellationToken cancel) =>
+        await write() is not { } message || await SendAsync(message, cancel);
+
+    /// <summary>Whatever goes wrong, the mail behind it must not suffer.</summary>
+    private async Task<bool> TryAsync(Func<Task<bool>> work, CancellationToken cancel)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            // The kind alone, as below.
+            Log.MailNotSent(logger, fault.GetBaseException().GetType().Name);
+            return false;
+        }
+    }
+
+    /// <returns>False when it is given up.</returns>
+    private async Task<bool> SendAsync(MimeMessage message, CancellationToken cancel)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 await SendOnceAsync(message, cancel);
-                return;
+                return true;
             }
             catch (Exception fault) when (
                 fault is IOException or ProtocolException or CommandException or AuthenticationException
@@ -67,7 +86,7 @@ internal sealed class PostOffice(
                 {
                     // The kind alone: a mail server's words repeat the address.
                     Log.MailNotSent(logger, fault.GetType().Name);
-                    return;
+                    return false;
                 }
                 await Task.Delay(FirstRetry * Math.Pow(3, attempt - 1), Clock, cancel);
             }

@@ -70,7 +70,8 @@ internal sealed class SecurityStatus(
             settings.Keys.Accepted.Count == 1
                 ? "One key is accepted."
                 : "JWT_PREVIOUS_SECRET is still accepted.",
-            "Remove JWT_PREVIOUS_SECRET once the tokens it signed have expired.");
+            "Go on with the rotation, or end it: remove JWT_PREVIOUS_SECRET once the tokens it signed have "
+            + "expired (docs/deploy.md, Key rotation).");
     }
 
     /// <summary>As the request that asks came.</summary>
@@ -103,7 +104,8 @@ internal sealed class SecurityStatus(
                 CancellationToken.None);
             return Check(
                 Name, now - seen < OldKey, $"In use for {(int)(now - seen).TotalDays} days.",
-                "Make a new JWT_SECRET; the present one is JWT_PREVIOUS_SECRET until its tokens expire.");
+                "Make a new JWT_SECRET, which every node must accept before one signs with it "
+                + "(docs/deploy.md, Key rotation).");
         }
         catch (Exception fault) when (FaultHandler.IsDatabaseAway(fault))
         {

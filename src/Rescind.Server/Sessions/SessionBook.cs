@@ -105,7 +105,7 @@ internal sealed class SessionBook(
 
     /// <summary>Until when tokens of an account are hit: the blacklist lets it have new ones from a second
     /// later.</summary>
-    public DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts
+    private DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts
     {
         Issuer = settings.Issuer, TokenId = account, Subject = account,
     }).UtcDateTime.AddSeconds(-1);

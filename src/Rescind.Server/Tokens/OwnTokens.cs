@@ -67,10 +67,15 @@ internal sealed class OwnTokens(
     {
         var rules = kind switch { TokenKind.Access => _access, TokenKind.Refresh => _refresh, _ => _any };
         var reading = await ReadAsync(raw, rules.ToRevoke(clock));
-        return reading.Token is { } token
-            && await blacklist.CheckAsync(token.Facts, cancel) == Verdict.Revoked
-                ? new Reading(token, Refusals.Revoked)
-                : reading;
+        if (reading.Token is not { } token)
+        {
+            return reading;
+        }
+        if (await blacklist.CheckAsync(token.Facts, cancel) == Verdict.Revoked)
+        {
+            return new Reading(token, Refusals.Revoked);
+        }
+        return reading.Refusal == Refusals.RevocationUnknown ? new Reading(token, null) : reading;
     }
 
     private async ValueTask<Reading> ReadAsync(string raw, TokenValidationParameters rules)

@@ -9,8 +9,8 @@ using Rescind.Server.Settings;
 namespace Rescind.Server.Tokens;
 
 /// <param name="Signing">Signs new tokens.</param>
-/// <param name="Accepted">Accepted on presented tokens: the signing key, and the previous one during a
-/// change. </param>
+/// <param name="Accepted">Accepted on presented tokens: the signing key, and during a change the other one:
+/// the new key until every node accepts it, the previous one after that.</param>
 /// <param name="Algorithms">The algorithms of these keys.</param>
 internal sealed record SigningKeys(
     SigningCredentials Signing, IReadOnlyList<SecurityKey> Accepted, IReadOnlyList<string> Algorithms)
@@ -83,7 +83,7 @@ internal sealed record SigningKeys(
             ? secret
             : throw new StartRefusedException(
                 "JWT_PREVIOUS_SECRET", $"it is shorter than {ShortestSecretBytes} bytes",
-                "write the whole former JWT_SECRET, or remove the variable");
+                "write the whole secret that is coming or going, or remove the variable");
     }
 
     private static AsymmetricSecurityKey OfPrivateKeyFile(

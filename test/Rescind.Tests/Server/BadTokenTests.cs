@@ -158,6 +158,29 @@ public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<Server
             await rotating.ProfileStatusAsync(MintedTokens.Sign(MintedTokens.Claims(tokens.UserId))));
     }
 
+    /// <summary>Nodes are restarted one after another, so at each step some have the settings of before and some those
+    /// of after: whatever one signs the other must accept.</summary>
+    [Fact]
+    public async Task A_key_rotates_over_nodes_that_are_restarted_one_after_another()
+    {
+        var (now, next) = (ServerUnderTest.Secret, new string('n', 40));
+        await using var before = await ServerUnderTest.StartAsync();
+        await using var announced = await ServerUnderTest.StartAsync(("JWT_PREVIOUS_SECRET", next));
+        await using var swapped = await ServerUnderTest.StartAsync(("JWT_SECRET", next), ("JWT_PREVIOUS_SECRET", now));
+        await using var after = await ServerUnderTest.StartAsync(("JWT_SECRET", next));
+        ServerUnderTest[] nodes = [before, announced, swapped, after];
+        var tokens = await Task.WhenAll(nodes.Select(node => node.RegisterAsync()));
+        async Task<int> StatusAsync(int at, int madeBy) =>
+            (await nodes[at].GetAsync("/api/auth/token/validate", tokens[madeBy].Access)).Status;
+
+        Assert.Equal((200, 200), (await StatusAsync(0, madeBy: 1), await StatusAsync(1, madeBy: 0)));
+        Assert.Equal((200, 200), (await StatusAsync(1, madeBy: 2), await StatusAsync(2, madeBy: 1)));
+        Assert.Equal((200, 200), (await StatusAsync(2, madeBy: 3), await StatusAsync(3, madeBy: 2)));
+
+        // What goes wrong when the first step is left out.
+        Assert.Equal(401, await StatusAsync(0, madeBy: 2));
+    }
+
     /// <summary>A thief who has a key writes into the header what he likes: what counts is the key that verified the
     /// token.</summary>
     [Fact]

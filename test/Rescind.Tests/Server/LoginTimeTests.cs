@@ -60,10 +60,31 @@ public sealed class LoginTimeTests(ITestOutputHelper output)
         Assert.Equal(formats, Formats());
     }
 
+    /// <summary>Another node has imported them; else this one compares none of the unknown with such a hash until its
+    /// next hour, and the time tells who exists.</summary>
+    [Fact]
+    public async Task Whoever_compares_an_imported_hash_stands_in_for_the_others()
+    {
+        await using var server = new ServerUnderTest();
+        await server.StartWithAsync();
+        await AddAccountsAsync(server, BCrypt.Net.BCrypt.HashPassword("password", 5), learns: false);
+        var strangers = server.Services.GetRequiredService<Strangers>();
+        int Bcrypts() => Enumerable.Range(0, 200)
+            .Count(i => PasswordFormats.IsBcrypt(strangers.For($"{i}@NOWHERE.EXAMPLE").PasswordHash));
+        await TimeAsync(server, "0@nowhere.example");
+        Assert.Equal(0, Bcrypts());
+
+        await TimeAsync(server, "0@example.com");
+
+        Assert.InRange(Bcrypts(), 190, 200);
+    }
+
     /// <param name="server">Where.</param>
     /// <param name="hash">Of their passwords; null: as the administrator's.</param>
     /// <param name="domain">Told apart by it.</param>
-    private static async Task AddAccountsAsync(ServerUnderTest server, string? hash, string domain = "example")
+    /// <param name="learns">Whether the server hears of them.</param>
+    private static async Task AddAccountsAsync(
+        ServerUnderTest server, string? hash, string domain = "example", bool learns = true)
     {
         await server.Services.GetRequiredService<AccountStore>().WriteAsync(
             async db =>
@@ -78,7 +99,10 @@ public sealed class LoginTimeTests(ITestOutputHelper output)
                 return await db.SaveChangesAsync();
             },
             CancellationToken.None);
-        await server.Services.GetRequiredService<Strangers>().LearnAsync(CancellationToken.None);
+        if (learns)
+        {
+            await server.Services.GetRequiredService<Strangers>().LearnAsync(CancellationToken.None);
+        }
     }
 
     private static bool IsEven(double ratio) => ratio is > 0.9 and < 1.1;

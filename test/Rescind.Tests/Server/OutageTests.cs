@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
@@ -31,6 +32,27 @@ public sealed class OutageTests
         }
         (await server.GetAsync("/api/auth/token/validate", admin.Access)).IsSuccess();
         Assert.Contains(server.LogEntries, line => line.Contains("[4302]", StringComparison.Ordinal));
+    }
+
+    /// <summary>Whether such a token counts only the database can tell; that it is to end needs nobody's word.</summary>
+    [Fact]
+    public async Task A_token_of_the_older_service_is_logged_out_while_nobody_knows_whether_it_counts()
+    {
+        await using var server = await ServerUnderTest.StartAsync(("BLACKLIST_WHEN_UNKNOWN", "refuse"));
+        var (user, _) = await AdoptionTests.ImportAsync(server, version: 1);
+        var access = AdoptionTests.OldToken(user, 1, days: 1, "access_token");
+        var refresh = AdoptionTests.OldToken(user, 1, days: 1);
+        var bring = TakeAway(server);
+        (await server.GetAsync("/api/auth/token/validate", access)).IsRefusal(503, "revocation_unknown");
+
+        (await server.PostAsync("/api/auth/logout", new { refresh_token = refresh }, access)).IsSuccess();
+
+        bring();
+        await Eventually.TrueAsync(
+            async () => (await server.PostAsync("/api/auth/refresh", new { refresh_token = refresh })).Status != 503,
+            "the database is asked again");
+        (await server.PostAsync("/api/auth/refresh", new { refresh_token = refresh })).IsRefusal(401, "token_revoked");
+        (await server.GetAsync("/api/auth/token/validate", access)).IsRefusal(401, "token_revoked");
     }
 
     [Fact]

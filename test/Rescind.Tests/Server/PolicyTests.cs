@@ -103,6 +103,23 @@ public sealed class PolicyTests
         static Task PassSecondAsync() => Task.Delay(1_100, TestContext.Current.CancellationToken);
     }
 
+    [Fact]
+    public async Task A_registration_that_is_refused_leaves_neither_an_account_nor_an_event()
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+        var admin = await server.LogInAsAdminAsync();
+        var key = MintedTokens.ReadHeader(admin.Access).GetProperty("kid").GetString();
+        (await server.PostAsync("/api/auth/admin/security-incident",
+            new { scope = new { key_id = key }, reason = "security_incident", note = "a stolen key" }, admin.Access)).IsSuccess();
+
+        (await server.PostAsync("/api/auth/register", new { email = "new@example.com", password = ServerUnderTest.Password }))
+            .IsRefusal(503, "issuing_stopped");
+
+        Assert.DoesNotContain(server.LogEntries, line => line.Contains("user_registered", StringComparison.Ordinal));
+        (await server.PostAsync("/api/auth/login", new { email = "new@example.com", password = ServerUnderTest.Password }))
+            .IsRefusal(401, "invalid_credentials");
+    }
+
     [Theory]
     [InlineData("true")]
     [InlineData("false")]

@@ -1,4 +1,9 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Accounts;
+using Rescind.Server.Database;
 
 namespace Rescind.Tests.Server;
 
@@ -68,6 +73,46 @@ public abstract class UserAdministrationTests(ServerUnderTest server)
         (await server.GetAsync("/api/auth/admin/users", promoted.Access)).IsRefusal(401, "token_revoked");
         (await PatchAsync(user.UserId, new { }, admin)).IsRefusal(400, "validation_failed");
         (await PatchAsync("nobody", new { is_admin = true }, admin)).IsRefusal(404, "not_found");
+    }
+
+    /// <summary>After some twenty in a row no tokens are made for a while; what was revoked still has an end.</summary>
+    [Fact]
+    public async Task The_cutoff_that_was_made_is_told_also_when_no_token_can_follow()
+    {
+        await using var own = await NewServerAsync();
+        var (user, admin) = (await own.RegisterAsync(), await own.LogInAsAdminAsync());
+        var facts = new TokenFacts { Issuer = "rescind", TokenId = "next", Subject = user.UserId };
+        var blacklist = own.Services.GetRequiredService<Blacklist>();
+        for (var (i, isOver) = (0, false); !isOver; i++)
+        {
+            isOver = blacklist.EarliestIssueTime(facts) == DateTimeOffset.MaxValue;
+            var reply = await own.PostAsync(
+                "/api/auth/admin/revoke-user-tokens", new { user_id = user.UserId, reason = "revoked" }, admin.Access);
+            Assert.InRange(
+                reply.Json.GetProperty("revoked_before").GetDateTimeOffset(),
+                DateTimeOffset.UtcNow.AddSeconds(-10), DateTimeOffset.UtcNow.AddSeconds(30));
+            Assert.InRange(i, 0, 200);
+        }
+    }
+
+    /// <summary>The account was read before the transaction, when there was another administrator.</summary>
+    [Fact]
+    public async Task Who_became_the_last_administrator_meanwhile_cannot_go()
+    {
+        await using var own = await NewServerAsync();
+        var (first, second) = (await own.LogInAsAdminAsync(), await own.RegisterAsync());
+        var asRead = await own.Services.GetRequiredService<AccountStore>().ReadAsync(
+            db => db.Accounts.SingleAsync(row => row.Id == second.UserId), CancellationToken.None);
+        (await own.SendAsync(HttpMethod.Patch, $"/api/auth/admin/users/{second.UserId}", new { is_admin = true }, first.Access))
+            .IsSuccess();
+        second = await own.LogInAsync(second.Email);
+        (await own.SendAsync(HttpMethod.Patch, $"/api/auth/admin/users/{first.UserId}", new { is_admin = false }, second.Access))
+            .IsSuccess();
+
+        var changed = await own.Services.GetRequiredService<CredentialChange>().DeleteAsync(asRead, new DefaultHttpContext());
+
+        Assert.Equal(409, changed.Refusal?.Status);
+        (await own.GetAsync("/api/auth/admin/users", second.Access)).IsSuccess();
     }
 
     [Fact]

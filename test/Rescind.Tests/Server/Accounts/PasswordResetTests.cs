@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Rescind.Server.Database;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
@@ -52,6 +53,25 @@ public abstract partial class PasswordResetTests
 
         Assert.InRange(Stopwatch.GetElapsedTime(begun).TotalSeconds, 0, 10);
         Assert.Empty(mail.Messages());
+    }
+
+    /// <summary>A user may have three of them at a time; those that nobody got would keep the owner out for half an
+    /// hour.</summary>
+    [Fact]
+    public async Task What_could_not_be_sent_does_not_count()
+    {
+        await using var mail = await MailServer.StartAsync(mostBytes: 10);
+        await using var server = await StartAsync(mail);
+        var user = await server.RegisterAsync();
+        for (var i = 1; i <= 5; i++)
+        {
+            (await ForgotAsync(server, user.Email)).IsSuccess();
+            await server.UntilAsync(
+                () => server.LogEntries.Count(line => line.Contains("[4202]", StringComparison.Ordinal)) == i);
+        }
+        await Eventually.TrueAsync(
+            () => server.Services.GetRequiredService<AccountStore>().ReadAsync(
+                async db => !await db.PasswordResets.AnyAsync(), CancellationToken.None), "none is left");
     }
 
     /// <summary>An address that no message can name ended the post office, each time for a second.</summary>
