@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 using Rescind.Server.Answers;
@@ -73,6 +74,7 @@ internal static class ApiDescription
             operation.Security = [new OpenApiSecurityRequirement { [scheme] = [] }];
         }
         AddBody(operation, page);
+        AddPath(operation, path);
         AddQuery(operation, page);
         AddAnswers(operation, page, path);
         var refusals = page.Refusals.ToHashSet(StringComparer.Ordinal);
@@ -104,6 +106,20 @@ internal static class ApiDescription
         }
         json.Example = JsonNode.Parse(page.Body);
         operation.RequestBody ??= new OpenApiRequestBody { Content = content };
+    }
+
+    /// <summary>What stands in the path, where the endpoint does not take it as an argument.</summary>
+    private static void AddPath(OpenApiOperation operation, string path)
+    {
+        var names = RoutePatternFactory.Parse(path).Parameters.Select(parameter => parameter.Name);
+        foreach (var name in names.Except((operation.Parameters ?? []).Select(parameter => parameter.Name!)))
+        {
+            (operation.Parameters ??= []).Add(new OpenApiParameter
+            {
+                Name = name, In = ParameterLocation.Path, Required = true,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+            });
+        }
     }
 
     private static void AddQuery(OpenApiOperation operation, ApiPage page)
