@@ -114,8 +114,9 @@ internal static class Endpoints
             .Produces<ListAuditAnswer>(200, Accepting.Json, Accepting.Csv);
         admin.MapGet("/audit/verify", (VerifyAudit call, HttpContext context) => call.AnswerAsync(context))
             .RequireAuthorization(Caller.AdminPolicy).Produces<VerifyAuditAnswer>();
-        admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)
+        IEndpointConventionBuilder library = admin.MapTokenBlacklistAdmin(Caller.AdminPolicy, settings.Issuer)
             .AddEndpointFilter(AuditFilter.Complete);
+        library.Add(LibraryAnswers.Describe);
     }
 
     private static void MapUsers(RouteGroupBuilder users)
@@ -134,8 +135,10 @@ internal static class Endpoints
 
     private static void MapOperations(WebApplication app)
     {
-        app.MapGet("/", () => TypedResults.Json(Welcome.Answer)).WithTags("operations");
-        app.MapGet("/health/live", () => TypedResults.Json(Liveness.Answer)).WithTags("operations");
+        app.MapGet("/", () => TypedResults.Json(Welcome.Answer))
+            .Produces<Welcome>().WithTags("operations");
+        app.MapGet("/health/live", () => TypedResults.Json(Liveness.Answer))
+            .Produces<HealthBody>().WithTags("operations");
         app.MapGet("/health/ready", (Readiness call, HttpContext context) => call.AnswerAsync(context))
             .Produces<HealthBody>().WithTags("operations");
         app.MapOpenApi();

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Rescind.Server.Answers;
 using Rescind.Server.Sessions;
 
@@ -13,6 +14,7 @@ internal sealed record TokenAnswer : Answer
 
     public required string RefreshToken { get; init; }
 
+    [AllowedValues("Bearer")]
     public string TokenType { get; } = "Bearer";
 
     public required long ExpiresIn { get; init; }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 
 namespace Rescind.Server.Answers;
@@ -5,7 +6,7 @@ namespace Rescind.Server.Answers;
 /// <summary>What every good answer under <c>/api</c> carries; the mobile app reads both.</summary>
 internal abstract record Answer
 {
-    [JsonPropertyOrder(-2)]
+    [AllowedValues(true), JsonPropertyOrder(-2)]
     public bool Success => true;
 
     [JsonPropertyOrder(-1)]
@@ -14,7 +15,8 @@ internal abstract record Answer
 
 /// <summary>How far a revocation got, as JSON.</summary>
 internal sealed record ReceiptBody(
-    string Id, string Position, string State, int NodesConfirmed, int NodesExpected, double ElapsedMs)
+    string Id, string Position, [property: AllowedValues("everywhere", "stored", "journaled")] string State,
+    int NodesConfirmed, int NodesExpected, double ElapsedMs)
 {
     public static ReceiptBody Of(Receipt receipt) => new(
         receipt.Id.ToString(),

@@ -1,9 +1,13 @@
 // What /openapi/v1.json says beyond the endpoints' own types: a title, which calls need a bearer token, an
-// example of each body, and every refusal with its codes. A call without a page fails the document, so none
-// is forgotten.
+// example of each body, and every refusal with its codes. A call without a page, or without a type of its
+// answer, fails the document, so none is forgotten.
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 using Rescind.Server.Answers;
 using Rescind.Server.Tokens;
@@ -14,21 +18,18 @@ internal static class ApiDescription
 {
     private const string Bearer = "bearer";
     private const string ProblemName = "Problem";
-    private const string AnswerName = "AnyAnswer";
 
-    private static readonly Dictionary<int, string> Codes = new()
-    {
-        [400] = "validation_failed, malformed_json, malformed_request, invalid_credentials",
-        [401] = "token_missing, token_invalid, token_expired, token_revoked, invalid_credentials",
-        [403] = "forbidden, account_disabled",
-        [404] = "not_found",
-        [406] = "not_acceptable",
-        [409] = "conflict",
-        [413] = "body_too_large",
-        [415] = "unsupported_media_type",
-        [429] = "rate_limited",
-        [503] = "store_unavailable, revocation_unknown, busy, issuing_stopped, store_full, mail_unavailable",
-    };
+    private static readonly string[] OfBody =
+    [
+        "400 validation_failed", "400 malformed_json", "400 malformed_request", "413 body_too_large",
+        "415 unsupported_media_type",
+    ];
+
+    private static readonly string[] OfQuery = ["400 validation_failed"];
+    private static readonly string[] OfCaller = ["401 token_missing", .. ApiPages.OfToken];
+    private static readonly string[] OfAdministrator = ["403 forbidden"];
+    private static readonly string[] OfApi =
+        ["406 not_acceptable", "429 rate_limited", "503 store_unavailable"];
 
     public static void Configure(OpenApiOptions options)
     {
@@ -44,7 +45,11 @@ internal static class ApiDescription
                 Type = SecuritySchemeType.Http, Scheme = Bearer, BearerFormat = "JWT",
             });
             document.AddComponent<IOpenApiSchema>(ProblemName, Problem());
-            document.AddComponent<IOpenApiSchema>(AnswerName, AnyAnswer());
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            Complete(schema, context);
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>
@@ -69,16 +74,19 @@ internal static class ApiDescription
             operation.Security = [new OpenApiSecurityRequirement { [scheme] = [] }];
         }
         AddBody(operation, page);
+        AddPath(operation, path);
         AddQuery(operation, page);
-        AddAnswers(operation, context.Document!, page, path);
-        var refusals = page.Refusals.ToHashSet();
-        refusals.UnionWith(page.Body is null ? [] : [400, 413, 415]);
-        refusals.UnionWith(needsCaller ? [401] : []);
-        refusals.UnionWith(policies.Exists(policy => policy.Policy == Caller.AdminPolicy) ? [403] : []);
-        refusals.UnionWith(path.StartsWith("/api", StringComparison.Ordinal) ? [406, 429, 503] : []);
-        foreach (var status in refusals.Order())
+        AddAnswers(operation, page, path);
+        var refusals = page.Refusals.ToHashSet(StringComparer.Ordinal);
+        refusals.UnionWith(page.Body is not null ? OfBody : page.Query is not null ? OfQuery : []);
+        refusals.UnionWith(needsCaller ? OfCaller : []);
+        refusals.UnionWith(policies.Exists(policy => policy.Policy == Caller.AdminPolicy)
+            ? OfAdministrator
+            : []);
+        refusals.UnionWith(path.StartsWith("/api", StringComparison.Ordinal) ? OfApi : []);
+        foreach (var codes in refusals.GroupBy(one => one[..3], one => one[4..]).OrderBy(one => one.Key))
         {
-            operation.Responses![$"{status}"] = Refusal(status, context.Document!);
+            operation.Responses![codes.Key] = Refusal(codes.Key, [.. codes], context.Document!);
         }
     }
 
@@ -100,6 +108,20 @@ internal static class ApiDescription
         operation.RequestBody ??= new OpenApiRequestBody { Content = content };
     }
 
+    /// <summary>What stands in the path, where the endpoint does not take it as an argument.</summary>
+    private static void AddPath(OpenApiOperation operation, string path)
+    {
+        var names = RoutePatternFactory.Parse(path).Parameters.Select(parameter => parameter.Name);
+        foreach (var name in names.Except((operation.Parameters ?? []).Select(parameter => parameter.Name!)))
+        {
+            (operation.Parameters ??= []).Add(new OpenApiParameter
+            {
+                Name = name, In = ParameterLocation.Path, Required = true,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+            });
+        }
+    }
+
     private static void AddQuery(OpenApiOperation operation, ApiPage page)
     {
         foreach (var name in page.Query ?? [])
@@ -112,22 +134,12 @@ internal static class ApiDescription
         }
     }
 
-    /// <summary>The library's endpoints say no types; their answers are objects that begin as all
-    /// do.</summary>
-    private static void AddAnswers(
-        OpenApiOperation operation, OpenApiDocument document, ApiPage page, string path)
+    private static void AddAnswers(OpenApiOperation operation, ApiPage page, string path)
     {
-        var responses = operation.Responses ??= [];
-        if (responses.TryGetValue("200", out var untyped) && untyped.Content is null or { Count: 0 }
-            && untyped is OpenApiResponse bare)
+        var responses = operation.Responses!;
+        if (responses.Values.Any(answer => answer.Content is null or { Count: 0 }))
         {
-            bare.Content = Json(path.StartsWith("/api", StringComparison.Ordinal)
-                ? new OpenApiSchemaReference(AnswerName, document)
-                : new OpenApiSchema { Type = JsonSchemaType.Object });
-        }
-        if (path == "/api/auth/admin/revocations" && page.Body is not null)
-        {
-            responses["201"] = responses["200"];
+            throw new InvalidOperationException($"{path} does not say what it answers.");
         }
         if (path == "/api/auth/admin/audit" && responses["200"].Content is { } content)
         {
@@ -141,18 +153,21 @@ internal static class ApiDescription
             responses["202"] = new OpenApiResponse
             {
                 Description = "The shared log is away: kept on this node's disk, refused here.",
-                Content = responses["200"].Content,
+                Content = responses.GetValueOrDefault("201", responses["200"]).Content,
             };
         }
         if (path == "/health/ready")
         {
-            responses["503"] = responses["200"];
+            responses["503"] = new OpenApiResponse
+            {
+                Description = "Not yet.", Content = responses["200"].Content,
+            };
         }
     }
 
-    private static OpenApiResponse Refusal(int status, OpenApiDocument document) => new()
+    private static OpenApiResponse Refusal(string status, string[] codes, OpenApiDocument document) => new()
     {
-        Description = $"One of: {Codes[status]}.",
+        Description = $"One of: {string.Join(", ", codes)}.",
         Content = new Dictionary<string, OpenApiMediaType>
         {
             ["application/problem+json"] = new()
@@ -160,29 +175,32 @@ internal static class ApiDescription
                 Schema = new OpenApiSchemaReference(ProblemName, document),
                 Example = new JsonObject
                 {
-                    ["type"] = "about:blank", ["status"] = status, ["code"] = Codes[status].Split(',')[0],
-                    ["title"] = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status),
+                    ["type"] = "about:blank", ["status"] = int.Parse(status), ["code"] = codes[0],
+                    ["title"] = ReasonPhrases.GetReasonPhrase(int.Parse(status)),
                     ["detail"] = "A sentence for people.",
                 },
             },
         },
     };
 
-    private static Dictionary<string, OpenApiMediaType> Json(IOpenApiSchema schema) =>
-        new() { ["application/json"] = new OpenApiMediaType { Schema = schema } };
-
-    private static OpenApiSchema AnyAnswer() => new()
+    /// <summary>What the generator does not see: a field that nobody sets is in every answer, and what
+    /// values a field may have.</summary>
+    private static void Complete(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
     {
-        Type = JsonSchemaType.Object,
-        Required = new HashSet<string> { "success", "message" },
-        Properties = new Dictionary<string, IOpenApiSchema>
+        foreach (var field in context.JsonTypeInfo.Properties.Where(field => field.Set is null))
         {
-            ["success"] = new OpenApiSchema { Type = JsonSchemaType.Boolean },
-            ["message"] = new OpenApiSchema { Type = JsonSchemaType.String },
-        },
-        AdditionalPropertiesAllowed = true,
-        AdditionalProperties = new OpenApiSchema(),
-    };
+            if (schema.Properties?.ContainsKey(field.Name) == true)
+            {
+                (schema.Required ??= new HashSet<string>()).Add(field.Name);
+            }
+        }
+        var attributes = context.JsonPropertyInfo?.AttributeProvider?.GetCustomAttributes(inherit: true);
+        if (attributes?.OfType<AllowedValuesAttribute>().FirstOrDefault() is { } allowed)
+        {
+            schema.Type &= ~JsonSchemaType.Null;
+            schema.Enum = [.. allowed.Values.Select(value => JsonSerializer.SerializeToNode(value)!)];
+        }
+    }
 
     private static OpenApiSchema Problem() => new()
     {
@@ -199,7 +217,10 @@ internal static class ApiDescription
             ["errors"] = new OpenApiSchema
             {
                 Description = "What is wrong, by field.", Type = JsonSchemaType.Object,
-                AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.Array },
+                AdditionalProperties = new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String },
+                },
             },
         },
     };

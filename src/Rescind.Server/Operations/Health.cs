@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rescind.Server.Accounts;
@@ -9,7 +10,9 @@ namespace Rescind.Server.Operations;
 /// <summary>The answer of the health calls.</summary>
 /// <param name="Status"><c>healthy</c>, <c>degraded</c> or <c>unhealthy</c>.</param>
 /// <param name="Checks">The same for each part.</param>
-internal sealed record HealthBody(string Status, IReadOnlyDictionary<string, string> Checks);
+internal sealed record HealthBody(
+    [property: AllowedValues("healthy", "degraded", "unhealthy")] string Status,
+    IReadOnlyDictionary<string, string> Checks);
 
 /// <summary><c>GET /health/live</c>: the process answers.</summary>
 internal static class Liveness

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Rescind.Tests.Redis;
 
 namespace Rescind.EndToEnd.Hostile;
@@ -48,8 +49,9 @@ internal sealed class Callers(MobileApp app, Known known) : IDisposable
             if (who == Who.User && (_user is null || _user.Access == refused))
             {
                 _user = await app.RegisterAsync();
-                known.Add(_user.UserId);
-                known.Add(_user.Refresh);
+                known.Add("user_id", _user.UserId);
+                known.Add("refresh_token", _user.Refresh);
+                known.Add("session_id", new JsonWebToken(_user.Access).GetPayloadValue<string>("sid"));
                 LogIns++;
             }
             if (who == Who.Admin && (_admin is null || _admin.Access == refused))

@@ -5,8 +5,9 @@ using System.Text.Json;
 namespace Rescind.EndToEnd.Hostile;
 
 /// <summary>A request as it was drawn.</summary>
+/// <param name="Call">Which call of the description it is; null: another method or path was put in its place.</param>
 internal sealed record MadeRequest(
-    string Call, string Method, string Address, Who Who, byte[]? Body, IReadOnlyList<(string Name, string Value)> Headers);
+    string? Call, string Method, string Address, Who Who, byte[]? Body, IReadOnlyList<(string Name, string Value)> Headers);
 
 /// <summary>Who calls.</summary>
 internal enum Who
@@ -51,8 +52,12 @@ internal sealed class RequestMaker
             .Select(call => (call.Name.ToUpperInvariant(), path.Name, call.Value)))];
     }
 
-    public int Calls => _calls.Count;
+    /// <summary>Every good answer, as its call and its status; but 202, which wants a shared log that is away.</summary>
+    public IEnumerable<string> GoodAnswers => _calls.SelectMany(call => call.Call.GetProperty("responses").EnumerateObject()
+        .Where(answer => answer.Name[0] == '2' && answer.Name != "202")
+        .Select(answer => $"{call.Method} {call.Path} {answer.Name}"));
 
+    /// <summary>One of all calls, as it asks for or not.</summary>
     public MadeRequest Make(int seed, Known known)
     {
         var random = new Random(seed);
@@ -61,7 +66,20 @@ internal sealed class RequestMaker
         {
             (method, path, call) = _calls[random.Next(_calls.Count)];
         }
-        var oddity = random.Next(2) == 0 ? 0 : random.Next(1, 40);
+        return Make(method, path, call, random, known, random.Next(2) == 0 ? 0 : random.Next(1, 40));
+    }
+
+    /// <summary>The call of this answer, as it asks for and by whom it asks for.</summary>
+    public MadeRequest MakeFor(string answer, int seed, Known known)
+    {
+        var (method, path, call) = _calls.Single(
+            one => answer.StartsWith($"{one.Method} {one.Path} ", StringComparison.Ordinal));
+        return Make(method, path, call, new Random(seed), known, oddity: 0) with { Who = WhoOf(call, path) };
+    }
+
+    private MadeRequest Make(
+        string method, string path, JsonElement call, Random random, Known known, int oddity)
+    {
         var values = new ValueMaker(_schemas, random, known);
         var isOdd = oddity > 0;
         var headers = new List<(string, string)>();
@@ -71,11 +89,11 @@ internal sealed class RequestMaker
             body = Spoiled(body, random, headers);
         }
         AddHeaders(random, isOdd, values, headers);
-        var address = isOdd && random.Next(25) == 0
-            ? UnknownPaths[random.Next(UnknownPaths.Length)]
-            : Address(path, call, values, random, oddity);
+        var otherPath = isOdd && random.Next(25) == 0 ? UnknownPaths[random.Next(UnknownPaths.Length)] : null;
+        var address = otherPath ?? Address(path, call, values, random, oddity);
+        var otherMethod = isOdd && random.Next(15) == 0 ? Methods[random.Next(Methods.Length)] : null;
         return new MadeRequest(
-            $"{method} {path}", isOdd && random.Next(15) == 0 ? Methods[random.Next(Methods.Length)] : method,
+            otherPath is null && otherMethod is null ? $"{method} {path}" : null, otherMethod ?? method,
             address, WhoOf(call, path, random), body, headers);
     }
 
@@ -86,10 +104,13 @@ internal sealed class RequestMaker
         {
             return (Who)random.Next(6);
         }
-        return !call.TryGetProperty("security", out _) ? Who.Nobody
+        return WhoOf(call, path);
+    }
+
+    private static Who WhoOf(JsonElement call, string path) =>
+        !call.TryGetProperty("security", out _) ? Who.Nobody
             : path.Contains("/admin/", StringComparison.Ordinal) || path.EndsWith("/security/status", StringComparison.Ordinal) ? Who.Admin
             : Who.User;
-    }
 
     private static byte[]? BodyOf(
         JsonElement call, ValueMaker values, Random random, int oddity, List<(string, string)> headers)
@@ -180,7 +201,7 @@ internal sealed class RequestMaker
             var name = parameter.GetProperty("name").GetString()!;
             var value = Escaped(name is "limit" && random.Next(4) > 0
                 ? $"{random.Next(0, random.Next(20) == 0 ? 1002 : 30)}"
-                : values.Bare(oddity));
+                : values.Bare(oddity, path.EndsWith("/revocations/{id}", StringComparison.Ordinal) ? Known.RuleId : name));
             if (parameter.GetProperty("in").GetString() == "path")
             {
                 path = path.Replace($"{{{name}}}", value.Length == 0 ? "0" : value, StringComparison.Ordinal);
@@ -194,6 +215,7 @@ internal sealed class RequestMaker
                 }
             }
         }
+        Assert.DoesNotContain('{', path);
         return query.Count == 0 ? path : $"{path}?{string.Join('&', query)}";
     }
 

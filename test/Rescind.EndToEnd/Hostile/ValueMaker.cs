@@ -80,15 +80,17 @@ internal sealed class ValueMaker(JsonElement schemas, Random random, Known known
                 return Bracketed(example.EnumerateArray().Select(item => Like(item, oddity, depth + 1)), oddity, depth);
             case JsonValueKind.String:
                 return random.Next(3) == 0 ? Text(oddity, field) : JsonSerializer.Serialize(example.GetString(), Plain);
+            case JsonValueKind.True or JsonValueKind.False when random.Next(3) == 0:
+                return random.Next(2) == 0 ? "true" : "false";
             default:
                 return example.GetRawText();
         }
     }
 
     /// <summary>A text, not quoted and not escaped, for a path or a query.</summary>
-    public string Bare(int oddity) => random.Next(100) < oddity
+    public string Bare(int oddity, string field = "") => random.Next(100) < oddity
         ? OddTexts[random.Next(OddTexts.Length)]
-        : JsonElement.Parse(Text(0)).GetString()!;
+        : JsonElement.Parse(Text(0, field)).GetString()!;
 
     private string Text(int oddity, string field = "") => random.Next(100) < oddity
         ? $"\"{OddText()}\""
@@ -97,9 +99,9 @@ internal sealed class ValueMaker(JsonElement schemas, Random random, Known known
 
     /// <summary>A secret only where one is asked for: the server writes down whatever it is told as an id.</summary>
     private string Known(string field) => random.Next(3) == 0 ? Words[random.Next(Words.Length)]
-        : field.EndsWith("token", StringComparison.Ordinal) ? known.AnyToken(random)
+        : field.EndsWith("token", StringComparison.Ordinal) ? known.AnyToken(random, field)
         : field.EndsWith("password", StringComparison.Ordinal) ? MobileApp.Password
-        : known.Any(random);
+        : known.Any(random, field);
 
     private string OddText() => random.Next(12) switch
     {

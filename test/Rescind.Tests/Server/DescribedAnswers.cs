@@ -8,13 +8,14 @@ internal static class DescribedAnswers
     public static async Task CheckAsync(HttpMethod method, string address, Reply reply)
     {
         // The description itself and the metrics are not part of it.
-        if (address.StartsWith("/openapi", StringComparison.Ordinal)
-            || address.StartsWith("/metrics", StringComparison.Ordinal))
+        if (address.StartsWith("/openapi", StringComparison.OrdinalIgnoreCase)
+            || address.StartsWith("/metrics", StringComparison.OrdinalIgnoreCase))
         {
             return;
         }
         var wrong = (await Contract.Value).WrongWith(
-            method.Method, address, reply.Status, reply.MediaType, reply.Text);
+            method.Method, address, reply.Status, reply.MediaType, reply.Text,
+            closes: reply.Headers.GetValueOrDefault("Connection") == "close");
         Assert.True(wrong is null, $"{method} {address.Split('?')[0]} → {reply.Status}: {wrong}. {reply.Text}");
     }
 

@@ -106,8 +106,10 @@ public sealed class StartTests
             Assert.Equal(
                 "somebody@example.com", login.GetProperty("requestBody").GetProperty("content")
                     .GetProperty("application/json").GetProperty("example").GetProperty("email").GetString());
-            Assert.Contains("invalid_credentials", login.GetProperty("responses").GetProperty("401")
-                .GetProperty("description").GetString(), StringComparison.Ordinal);
+            Assert.Equal("One of: invalid_credentials.", login.GetProperty("responses").GetProperty("401")
+                .GetProperty("description").GetString());
+            var lift = paths.GetProperty("/api/auth/admin/revocations/{id}").GetProperty("delete");
+            Assert.Equal("id", Assert.Single(lift.GetProperty("parameters").EnumerateArray()).GetProperty("name").GetString());
         }
         await using var closed = await ServerUnderTest.StartAsync();
         (await closed.GetAsync("/openapi/v1.json")).IsRefusal(404, "not_found");

@@ -1,18 +1,26 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Rescind.Tests.Server;
 
 /// <summary>The API description of a server, held against an answer: the status, the media type, each field of the
-/// body, and the code of a refusal. Enough of JSON Schema for what such a description uses; a word it does not know
-/// fails.</summary>
-public sealed class ApiContract
+/// body, and the code of a refusal. Enough of JSON Schema for what such a description uses; a word or a format it does
+/// not know fails.</summary>
+public sealed partial class ApiContract
 {
-    /// <summary>What the listener answers by itself, before there is a call; without a body.</summary>
+    private const string ProblemType = "application/problem+json";
+
+    /// <summary>What the listener answers by itself, before there is a call: without a body, and nothing else is answered
+    /// on that connection.</summary>
     private static readonly int[] OfTheListener = [400, 408, 414, 431];
+
+    /// <summary>What is answered where there is no call.</summary>
+    private static readonly Dictionary<int, string> OfRouting =
+        new() { [404] = "not_found", [405] = "method_not_allowed" };
     private static readonly string[] Words =
     [
         "type", "properties", "required", "items", "additionalProperties", "$ref", "oneOf", "format", "description",
-        "pattern", "default", "enum", "title",
+        "enum",
     ];
 
     private readonly JsonElement _document;
@@ -25,46 +33,64 @@ public sealed class ApiContract
     }
 
     /// <summary>What leaves the description, or null.</summary>
-    public string? WrongWith(string method, string address, int status, string? mediaType, string text)
+    /// <param name="method">Of the request.</param>
+    /// <param name="address">Its path and query.</param>
+    /// <param name="status">Of the answer.</param>
+    /// <param name="mediaType">Of the answer.</param>
+    /// <param name="text">The body of the answer.</param>
+    /// <param name="closes">Whether the answer says <c>Connection: close</c>.</param>
+    public string? WrongWith(
+        string method, string address, int status, string? mediaType, string text, bool closes)
     {
-        if (OfTheListener.Contains(status) && text.Length == 0)
+        if (text.Length == 0 && closes && OfTheListener.Contains(status))
         {
             return null;
         }
         if (Find(method, address) is not { } operation)
         {
-            return status is 400 or 404 or 405 or 401 ? null : "it is not described";
+            return !OfRouting.TryGetValue(status, out var code) ? "it is not described"
+                : mediaType != ProblemType ? $"a refusal of the media type '{mediaType}'"
+                : WrongWithBody(text, Schema("Problem"), status, [code]);
         }
         if (!operation.GetProperty("responses").TryGetProperty($"{status}", out var response))
         {
             return "the description has no such status";
         }
-        if (!response.TryGetProperty("content", out var content))
-        {
-            return text.Length == 0 ? null : "the description has no body";
-        }
-        if (mediaType is null || !content.TryGetProperty(mediaType, out var media))
+        if (mediaType is null || !response.GetProperty("content").TryGetProperty(mediaType, out var media))
         {
             return $"the media type '{mediaType}' is not described";
         }
-        if (!mediaType.EndsWith("json", StringComparison.Ordinal))
-        {
-            return null;
-        }
-        var body = JsonElement.Parse(text);
-        return WrongWith(body, media.GetProperty("schema"), "") ?? WrongWithCode(body, response);
+        return mediaType.EndsWith("json", StringComparison.Ordinal)
+            ? WrongWithBody(text, media.GetProperty("schema"), status, mediaType == ProblemType ? Codes(response) : null)
+            : null;
     }
 
     /// <summary>A refusal's description lists its codes.</summary>
-    private static string? WrongWithCode(JsonElement body, JsonElement response)
+    private static string[] Codes(JsonElement response) =>
+        response.GetProperty("description").GetString()!.Replace("One of: ", "", StringComparison.Ordinal)
+            .TrimEnd('.').Split(", ");
+
+    private string? WrongWithBody(string text, JsonElement schema, int status, string[]? codes)
     {
-        const string List = "One of: ";
-        var description = response.GetProperty("description").GetString()!;
-        return !description.StartsWith(List, StringComparison.Ordinal)
-            || description[List.Length..].TrimEnd('.').Split(", ").Contains(body.GetProperty("code").GetString())
-                ? null
-                : $"the code '{body.GetProperty("code")}' is not described";
+        JsonElement body;
+        try
+        {
+            body = JsonElement.Parse(text);
+        }
+        catch (JsonException)
+        {
+            return "the body is not JSON";
+        }
+        return WrongWith(body, schema, "")
+            ?? (codes is null ? null
+                : !codes.Contains(body.GetProperty("code").GetString())
+                    ? $"the code '{body.GetProperty("code")}' is not described"
+                : body.GetProperty("status").GetInt32() != status ? "the body has another status"
+                : null);
     }
+
+    private JsonElement Schema(string name) =>
+        _document.GetProperty("components").GetProperty("schemas").GetProperty(name);
 
     /// <summary>The most literal path that takes the method, as the server routes: DELETE /revocations/batch is that of
     /// /revocations/{id}.</summary>
@@ -86,8 +112,7 @@ public sealed class ApiContract
         }
         if (schema.TryGetProperty("$ref", out var reference))
         {
-            var name = reference.GetString()!.Split('/')[^1];
-            return WrongWith(value, _document.GetProperty("components").GetProperty("schemas").GetProperty(name), at);
+            return WrongWith(value, Schema(reference.GetString()!.Split('/')[^1]), at);
         }
         if (schema.TryGetProperty("oneOf", out var choices))
         {
@@ -98,6 +123,15 @@ public sealed class ApiContract
         if (schema.TryGetProperty("type", out var type) && !IsOf(value, type))
         {
             return $"{at}: {value.ValueKind} is not {type}";
+        }
+        if (schema.TryGetProperty("enum", out var values)
+            && !values.EnumerateArray().Any(one => JsonElement.DeepEquals(one, value)))
+        {
+            return $"{at}: is none of {values}";
+        }
+        if (schema.TryGetProperty("format", out var format) && !HasFormat(value, format.GetString()!))
+        {
+            return $"{at}: is no {format}";
         }
         return value.ValueKind switch
         {
@@ -139,6 +173,19 @@ public sealed class ApiContract
         }
         return null;
     }
+
+    /// <summary>Times are in UTC, as the HTTP contract says. A null has every format.</summary>
+    private static bool HasFormat(JsonElement value, string format) => (format, value.ValueKind) switch
+    {
+        (_, JsonValueKind.Null) or ("double", JsonValueKind.Number) => true,
+        ("int32", JsonValueKind.Number) => value.TryGetInt32(out _),
+        ("int64", JsonValueKind.Number) => value.TryGetInt64(out _),
+        ("date-time", JsonValueKind.String) => UtcTime().IsMatch(value.GetString()!) && value.TryGetDateTimeOffset(out _),
+        _ => false,
+    };
+
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z\z", RegexOptions.CultureInvariant)]
+    private static partial Regex UtcTime();
 
     private static string[] Segments(string path) => path.Trim('/').Split('/');
 
