@@ -123,7 +123,8 @@ internal sealed class SqliteFile : IDisposable
             13 => $"The disk with '{path}' is full. Make room; what was acknowledged is safe.",
             14 => $"'{path}' cannot be opened. Look at the access rights of its folder.",
             26 => $"'{path}' is not a SQLite database. Choose another file name.",
-            _ => $"'{path}' failed: {fault.Message}",
+            _ => $"'{path}' failed: {fault.Message} Look at the disk and restart; if that does not help, "
+                + "restore the file from a backup, or move it away to start empty.",
         },
         fault);
 

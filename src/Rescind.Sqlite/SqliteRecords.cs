@@ -152,7 +152,8 @@ internal sealed class SqliteRecords(SqliteFile file, GroupCommit commits) : IRev
     {
         if (!RevocationId.TryParse(row.GetString(1), out var id))
         {
-            throw new IOException($"'{file.Path}' holds a record with an id that is none. Restore a backup.");
+            throw new IOException(
+                $"'{file.Path}' holds a record with an id that is none. Restore it from a backup.");
         }
         return Revocation.Of((RuleKind)row.GetInt64(2), row.GetString(3), row.GetString(4)) with
         {

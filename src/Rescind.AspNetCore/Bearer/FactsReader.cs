@@ -9,8 +9,9 @@ namespace Rescind.AspNetCore;
 /// From a validated token to the facts a revocation can name. Guarantees that every token has an identity
 /// that can be revoked, whatever its issuer wrote: a claim of an odd type counts by its raw JSON text, and an
 /// id that no revocation could carry (too long, control characters) counts as absent, so the next identity in
-/// line is used. Runs on every request, therefore the usual shapes are taken without allocation; only odd
-/// ones are read again.
+/// line is used. The subject counts as the application sees it: the library takes a number there too, and
+/// rounds one that is not whole. Runs on every request, therefore the usual shapes are taken without
+/// allocation; only odd ones are read again.
 /// </summary>
 internal static class FactsReader
 {
@@ -75,11 +76,12 @@ internal static class FactsReader
             null => null,
             string text => Usable(text),
             bool flag => flag ? "true" : "false",
-            int number => number.ToString(CultureInfo.InvariantCulture),
-            long number => number.ToString(CultureInfo.InvariantCulture),
+            int number and not 0 => number.ToString(CultureInfo.InvariantCulture),
+            long number and not 0 => number.ToString(CultureInfo.InvariantCulture),
             JsonElement { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined } => null,
             JsonElement element => Usable(element.GetRawText()),
-            // 1.50 has become the number 1.5 by now; what the issuer wrote is in the payload.
+            // 1.50 has become the number 1.5 by now, and -0 may be 0; what the issuer wrote is in the
+            // payload.
             _ => Usable(RawText(token, claim)),
         };
     }

@@ -10,8 +10,9 @@ namespace Rescind.AspNetCore;
 /// <summary>
 /// The decorator around a scheme's events. Guarantees that the blacklist is asked about every token that the
 /// scheme validated, before anything of the application runs, and that all other events reach the application
-/// unchanged. The application's own events sit in the delegates of this object: a library that chains
-/// <c>options.Events.OnTokenValidated</c> afterwards chains them as it would have without the guard.
+/// unchanged, but for letters in a challenge that no header can carry. The application's own events sit in
+/// the delegates of this object: a library that chains <c>options.Events.OnTokenValidated</c> afterwards
+/// chains them as it would have without the guard.
 /// </summary>
 internal sealed class GuardEvents : JwtBearerEvents
 {
@@ -88,6 +89,7 @@ internal sealed class GuardEvents : JwtBearerEvents
         }
         if (!ReferenceEquals(refusal, TokenRefusal.Revoked))
         {
+            context.ErrorDescription = Sendable(context.ErrorDescription);
             return OnChallenge(context);
         }
         TokenRefusal.NoteChallenge(context.HttpContext);
@@ -98,6 +100,14 @@ internal sealed class GuardEvents : JwtBearerEvents
         }
         return ChallengeOnce(context);
     }
+
+    /// <summary>The handler repeats the issuer or the audience of a token, and no listener sends every letter
+    /// (dotnet/aspnetcore#57356): the answer would be a 500.</summary>
+    private static string? Sendable(string? description) => description is null
+        ? null
+        : string.Concat(description.Select(letter => letter is >= ' ' and <= '~' and not '"' and not '\\'
+            ? letter
+            : '?'));
 
     /// <summary>The handler writes the header; a second bearer scheme must not write it again.</summary>
     private async Task ChallengeOnce(JwtBearerChallengeContext context)

@@ -59,9 +59,15 @@ internal static class AuditSetup
         }
         catch (SqliteException fault)
         {
-            throw new StartRefusedException(
-                $"RESCIND_DATA/{AuditSpool.FileName} cannot be used (SQLite error {fault.SqliteErrorCode}); "
-                + "end the other process that uses this folder, or repair or move the file away.", fault);
+            throw Refused($"SQLite error {fault.SqliteErrorCode}", fault);
+        }
+        catch (Exception fault) when (fault is InvalidDataException or UnauthorizedAccessException)
+        {
+            throw Refused(fault is InvalidDataException ? fault.Message : "no access to it", fault);
         }
     }
+
+    private static StartRefusedException Refused(string why, Exception fault) => new(
+        $"RESCIND_DATA/{AuditSpool.FileName} cannot be used ({why}); end the other process that uses this "
+        + "folder, or repair or move the file away.", fault);
 }

@@ -3,7 +3,7 @@
 // thousand flushes a second do not cap the server. What it trades away: the events of a node whose disk is
 // lost while the database is away are lost with it. Limit: a million events wait for the database; more are
 // refused, and whoever appended them is told.
-using System.Text.Json;
+using System.Security.Cryptography;
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 
@@ -36,6 +36,8 @@ internal sealed class AuditSpool : IAsyncDisposable
     /// <param name="clock">The node's clock.</param>
     /// <param name="written">Told what was committed, in order.</param>
     /// <exception cref="SqliteException">The file cannot be used, or another process has it.</exception>
+    /// <exception cref="InvalidDataException">It holds what no server has written; the message says
+    /// what.</exception>
     public AuditSpool(
         string path, string node, AuditKey key, TimeProvider clock, Action<IReadOnlyList<AuditRow>> written)
     {
@@ -44,16 +46,18 @@ internal sealed class AuditSpool : IAsyncDisposable
         {
             DataSource = path, Pooling = false, DefaultTimeout = 1,
         }.ToString());
-        _file.Open();
-        Run("""
-            PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-            CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, row TEXT NOT NULL);
-            CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY, chain TEXT, number INTEGER, hash BLOB);
-            """);
-        Run("INSERT OR IGNORE INTO head VALUES (1, $chain, 0, $hash)",
-            ("$chain", NewChain(node)), ("$hash", AuditChain.Beginning));
-        (_chain, Number, _head) = ReadHead();
-        _waiting = (long)Run("SELECT COUNT(*) FROM events")!;
+        try
+        {
+            _file.Open();
+            Prepare(node);
+            (_chain, Number, _head) = ReadHead();
+            _waiting = CountWaiting();
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
         _writing = WriteAsync();
     }
 
@@ -97,7 +101,7 @@ internal sealed class AuditSpool : IAsyncDisposable
             var rows = new List<AuditRow>();
             while (reader.Read())
             {
-                rows.Add(JsonSerializer.Deserialize<AuditRow>(reader.GetString(0))!);
+                rows.Add(SpooledEvent.Read(reader[0]));
             }
             return rows;
         }
@@ -124,7 +128,7 @@ internal sealed class AuditSpool : IAsyncDisposable
             {
                 Run("DELETE FROM events");
                 (_chain, Number, _head) = (NewChain(node), 0, AuditChain.Beginning);
-                return Insert(waiting.Select(row => (Like(row), row.Timestamp)));
+                return Insert(waiting.Select(row => (SpooledEvent.Of(row), row.Timestamp)));
             });
         }
     }
@@ -200,7 +204,7 @@ internal sealed class AuditSpool : IAsyncDisposable
             var row = RowOf(one, time, Number + 1, hash: []);
             row = RowOf(one, time, row.Number, AuditChain.HashOf(row, _head, _key));
             Run("INSERT INTO events VALUES ($number, $row)",
-                ("$number", row.Number), ("$row", JsonSerializer.Serialize(row)));
+                ("$number", row.Number), ("$row", SpooledEvent.Write(row)));
             (Number, _head) = (row.Number, row.Hash);
             rows.Add(row);
         }
@@ -217,19 +221,50 @@ internal sealed class AuditSpool : IAsyncDisposable
         Count = one.Count, Timestamp = time, KeyId = _key.Id, Hash = hash, Record = one.Record,
     };
 
-    private static AuditEvent Like(AuditRow row) => new(row.EventType)
+    private void Prepare(string node)
     {
-        UserId = row.UserId, Jti = row.Jti, TokenType = row.TokenType, Reason = row.Reason, Actor = row.Actor,
-        ActorType = row.ActorType, Ip = row.Ip, UserAgent = row.UserAgent, RequestId = row.RequestId,
-        Note = row.Note, Count = row.Count, Record = row.Record,
-    };
+        Run("""
+            PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+            CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, row TEXT NOT NULL);
+            CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY, chain TEXT, number INTEGER, hash BLOB);
+            """);
+        Run("INSERT OR IGNORE INTO head VALUES (1, $chain, 0, $hash)",
+            ("$chain", NewChain(node)), ("$hash", AuditChain.Beginning));
+    }
 
+    /// <summary>SQLite does not look at types, so this does.</summary>
     private (string Chain, long Number, byte[] Hash) ReadHead()
     {
         using var command = Command("SELECT chain, number, hash FROM head");
         using var reader = command.ExecuteReader();
         reader.Read();
-        return (reader.GetString(0), reader.GetInt64(1), (byte[])reader[2]);
+        return reader[0] is string { Length: > 0 } chain && reader[1] is long number and >= 0
+            && reader[2] is byte[] { Length: HMACSHA256.HashSizeInBytes } hash && !reader.Read()
+            ? (chain, number, hash)
+            : throw new InvalidDataException("the head of its chain cannot be read");
+    }
+
+    /// <summary>All that waits is looked at once: what cannot be read could never be carried over, and a
+    /// number that is taken would let no event in any more. Whether an event was changed is not asked here:
+    /// its chain says so wherever it is read.</summary>
+    private long CountWaiting()
+    {
+        using var command = Command("SELECT number, row FROM events ORDER BY number");
+        using var reader = command.ExecuteReader();
+        var (count, last, hash) = (0L, Number, _head);
+        while (reader.Read())
+        {
+            var row = SpooledEvent.Read(reader[1]);
+            if (reader[0] is not long number || row.Number != number || row.Chain != _chain
+                || (count > 0 && number != last + 1))
+            {
+                throw new InvalidDataException($"event {row.Number} does not belong into its chain");
+            }
+            (count, last, hash) = (count + 1, number, row.Hash);
+        }
+        return last == Number && hash.AsSpan().SequenceEqual(_head)
+            ? count
+            : throw new InvalidDataException($"its chain ends at event {last}, and its head says {Number}");
     }
 
     private static string NewChain(string node) => $"{node}/{Guid.NewGuid().ToString("n")[..8]}";

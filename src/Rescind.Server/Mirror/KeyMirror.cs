@@ -173,6 +173,11 @@ internal sealed class KeyMirror(
                 // The next turn looks again; the blacklist's own health says that Redis is away.
                 Log.MirrorWaits(logger, fault.Message);
             }
+            catch (Exception fault) when (fault is not OperationCanceledException)
+            {
+                // What others wrote into Redis may not be what we can read; the next turn looks again.
+                Log.MirrorPassesOver(logger, fault.GetType().Name);
+            }
         }
         while (await timer.WaitForNextTickAsync(cancel));
     }

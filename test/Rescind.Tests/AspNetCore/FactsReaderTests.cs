@@ -196,6 +196,9 @@ public sealed class FactsReaderTests
     [InlineData("""{"exp":-1}""")]
     [InlineData("""{"azp":5}""")]
     [InlineData("""{"iss":5}""")]
+    [InlineData("""{"iss":"\u0007"}""")]
+    [InlineData("""{"iss":"\u4e2d\u200b"}""")]
+    [InlineData("""{"iss":"a\", error=\"none"}""")]
     [InlineData("""{"sid":"\ud800"}""")]
     public async Task Hostile_token_never_ends_in_500_and_can_be_logged_out(string odd)
     {

@@ -57,6 +57,41 @@ public sealed class BodyFuzzTests : IAsyncLifetime
                 await IsAnsweredAsync(new HttpMethod(drawn.call.Method), $"/token-blacklist/{drawn.call.Path}", content);
             }, 1_500, threads: 4);
 
+    /// <summary>Nothing but the token counts, so no body can keep a token from ending.</summary>
+    [Fact]
+    public async Task A_log_out_with_a_hostile_body_ends_the_token() =>
+        await Hostile.Bytes(Gen.Const("""{"refresh_token":"eyJhbGciOiJIUzI1NiJ9.e30.AAAA"}"""u8.ToArray()))
+            .TryAsync(async body =>
+            {
+                var token = _tokens.Make(("sid", Guid.NewGuid().ToString("n")));
+                using var content = new ByteArrayContent(body);
+                content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+                using var answer = await _app.SendAsync(HttpMethod.Post, "/logout", token, content);
+                Assert.Equal(200, (int)answer.StatusCode);
+                using var after = await _app.GetAsync("/me", token);
+                await after.AssertRevokedAsync();
+            }, 300, threads: 4);
+
+    /// <summary>Whatever stands in the token that the caller shows.</summary>
+    [Fact]
+    public async Task A_log_out_of_a_hostile_token_ends_it_or_is_refused()
+    {
+        var ended = 0;
+        await Hostile.Texts(Gen.UInt.Select(number =>
+                $$"""{"iss":"{{TestTokens.Issuer}}","sub":"u","sid":"s{{number}}","jti":"j{{number}}","exp":{{TestTokens.Now + 600}}}"""))
+            .TryAsync(async payload =>
+            {
+                var token = _tokens.MakeRaw(payload);
+                using var answer = await _app.SendAsync(HttpMethod.Post, "/logout", token);
+                var isEnded = answer.StatusCode == System.Net.HttpStatusCode.OK;
+                Assert.True(isEnded || (int)answer.StatusCode == 401, $"{(int)answer.StatusCode}: {payload}");
+                using var after = await _app.GetAsync("/me", token);
+                Assert.Equal(401, (int)after.StatusCode);
+                Interlocked.Add(ref ended, isEnded ? 1 : 0);
+            }, 400, threads: 4);
+        Assert.True(ended > 40, $"Only {ended} tokens were logged out.");
+    }
+
     [Fact]
     public async Task A_hostile_query_ends_in_success_or_in_a_problem() =>
         await Gen.Select(

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.RegularExpressions;
 using CsCheck;
 using Rescind.Redis;
 using StackExchange.Redis;
@@ -10,6 +13,7 @@ public sealed class RedisFuzzTests
     private const string Password = "hunter2-Xq7";
     private static readonly PackCodec Plain = new(null);
     private static readonly PackCodec Sealed = new(new LogSeal("a log key of the tests, of more than 32 bytes", "rescind"));
+    private static readonly PackCodec[] Both = [Plain, Sealed];
     private static readonly Gen<LogEntry> Entry = Gen.Select(
         Gen.Byte[1, 6], Gen.ULong, Gen.UInt, Gen.UInt, Gen.Bool, Gen.String[Gen.Char['a', 'ÿ'], 0, 30],
         (kind, key, tag, expiry, isLift, text) => new LogEntry
@@ -24,13 +28,24 @@ public sealed class RedisFuzzTests
     private static readonly Gen<string> GoodIds = Gen.Select(Gen.ULong, Gen.ULong, (number, random) => $"{number}-{random}");
 
     [Fact]
-    public void Entries_come_back_from_their_packs_and_changed_packs_are_none_of_ours() =>
-        Gen.Select(Some, Gen.Bool).Try((entries, isSealed) =>
+    public void Entries_come_back_from_their_packs() =>
+        Gen.Select(Some, Hostile.OneOf(Both)).Try((entries, codec) =>
         {
-            var (codec, read) = (isSealed ? Sealed : Plain, new List<LogEntry>());
+            var read = new List<LogEntry>();
             Assert.All(codec.Pack(entries), pack => Assert.Equal(PackContent.Entries, codec.Unpack(pack.Bytes, read)));
             Assert.Equal(entries, read);
         }, 500);
+
+    [Fact]
+    public void A_sealed_pack_with_a_changed_byte_is_refused() =>
+        Gen.Select(Some, Gen.UInt, Gen.Byte[1, 255]).Try((entries, at, change) =>
+        {
+            var bytes = Sealed.Pack(entries)[0].Bytes;
+            bytes[at % (uint)bytes.Length] ^= change;
+            var read = new List<LogEntry>();
+            Assert.NotEqual(PackContent.Entries, Sealed.Unpack(bytes, read));
+            Assert.Empty(read);
+        }, 2_000);
 
     [Fact]
     public void Hostile_bytes_are_an_entry_only_if_they_are_what_would_be_written() =>
@@ -43,27 +58,52 @@ public sealed class RedisFuzzTests
             }
         }, 20_000);
 
+    /// <summary>Sealed, nothing but the pack itself is taken; plain, nothing but what would be written.</summary>
     [Fact]
-    public void Hostile_packs_add_all_their_entries_or_none() =>
-        Gen.Select(Hostile.Bytes(Some.Select(entries => Plain.Pack(entries)[0].Bytes)), Gen.Bool).Try((bytes, isSealed) =>
-        {
-            var read = new List<LogEntry> { new() { Id = default } };
-            var content = (isSealed ? Sealed : Plain).Unpack(bytes, read);
-            Assert.Equal(content == PackContent.Entries, read.Count > 1);
-            if (content == PackContent.Entries)
+    public void Hostile_packs_add_all_their_entries_or_none()
+    {
+        var taken = new int[2];
+        Gen.Select(Some, Gen.Bool).SelectMany((entries, isSealed) => Packed(Both[isSealed ? 1 : 0], entries)
+                .Select(hostile => (isSealed, hostile.Good, hostile.Bytes)))
+            .Try((isSealed, good, bytes) =>
             {
-                Assert.Equal(bytes[1] + (bytes[2] << 8), read.Count - 1);
-            }
-        }, 2_000);
+                var read = new List<LogEntry> { new() { Id = default } };
+                var isTaken = Both[isSealed ? 1 : 0].Unpack(bytes, read) == PackContent.Entries;
+                Assert.Equal(isTaken, read.Count > 1);
+                if (isTaken)
+                {
+                    Assert.Equal(isSealed ? good : Written([.. read.Skip(1)]), bytes);
+                    Interlocked.Increment(ref taken[isSealed ? 1 : 0]);
+                }
+            }, 4_000);
+        Assert.True(taken is [> 100, > 100], $"Only {taken[0]} and {taken[1]} packs were taken.");
+    }
 
+    /// <summary>Nothing is heard but what its head says, and packs as they are written; with a seal, packs of the
+    /// fleet.</summary>
     [Fact]
-    public void A_hostile_announcement_is_read_or_is_none() =>
-        Hostile.Bytes(Gen.Select(Some, GoodIds, GoodIds, (entries, before, last) =>
-        {
-            var packs = Plain.Pack(entries);
-            var head = $"1 {before} writer {before} " + string.Join(' ', packs.Select(pack => $"{last} {pack.Bytes.Length}"));
-            return (byte[])[.. System.Text.Encoding.ASCII.GetBytes(head + "\n"), .. packs.SelectMany(pack => pack.Bytes)];
-        })).Try(bytes => _ = PushMessage.TryRead(bytes, Plain)?.IsWhole, 2_000);
+    public void A_hostile_announcement_is_none_or_has_what_stands_in_it()
+    {
+        var heard = new int[2];
+        Gen.Select(Some, GoodIds, GoodIds, Gen.Bool).SelectMany((entries, before, last, isSealed) => Hostile.Bytes(
+                Gen.Const(Announced(Both[isSealed ? 1 : 0], entries, before, last))).Select(bytes => (isSealed, entries, bytes)))
+            .Try((isSealed, entries, bytes) =>
+            {
+                if (PushMessage.TryRead(bytes, Both[isSealed ? 1 : 0]) is not { } message)
+                {
+                    return;
+                }
+                var end = Array.IndexOf(bytes, (byte)'\n');
+                var words = Encoding.ASCII.GetString(bytes, 0, end).Split(' ');
+                Assert.Equal(
+                    (words[0], words[1], words[2], words[3], words[^2]),
+                    ("1", message.Epoch, message.Writer, StreamId.TextOf(message.Before), StreamId.TextOf(message.Last)));
+                AreWritten(message.Entries, words[5..], bytes.AsSpan(end + 1), isSealed);
+                Assert.True(!isSealed || message.Entries.All(entries.Contains), "An entry that nobody sealed.");
+                Interlocked.Increment(ref heard[isSealed ? 1 : 0]);
+            }, 4_000);
+        Assert.True(heard is [> 200, > 200], $"Only {heard[0]} and {heard[1]} announcements were heard.");
+    }
 
     [Fact]
     public void A_stream_id_is_exactly_what_is_written() => Hostile.Texts(GoodIds).Try(text =>
@@ -116,7 +156,7 @@ public sealed class RedisFuzzTests
         }, 3_000);
 
     [Fact]
-    public void A_record_of_a_process_comes_back_and_a_hostile_one_is_refused() =>
+    public void A_record_of_a_process_comes_back() =>
         Gen.Select(Hostile.Text, Gen.ULong).Try((name, beat) =>
         {
             var text = $"{beat} epoch {beat} 0 1 0 {ProcessRecord.Details(name, "1.2.3")}";
@@ -124,6 +164,30 @@ public sealed class RedisFuzzTests
             Assert.Equal((beat, "1.2.3"), (record.Beat, record.Version));
             Assert.Equal(Uri.UnescapeDataString(Uri.EscapeDataString(name)), record.Name);
         }, 2_000);
+
+    [Fact]
+    public void A_hostile_record_of_a_process_is_refused_or_has_what_stands_in_it()
+    {
+        var refused = 0;
+        Hostile.Texts(Gen.Select(Gen.ULong, Gen.ULong, (beat, number) =>
+                $"{beat} epoch {number} 0 1 0 {ProcessRecord.Details("a name", "1.2.3")}"))
+            .Try(text =>
+            {
+                var words = text.Split(' ');
+                try
+                {
+                    var record = ProcessRecord.Parse(text);
+                    Assert.True(IsNumber(words[0], record.Beat) && IsNumber(words[2], record.Confirmed), text);
+                    Assert.Equal((words[1], words[4] == "1", words[5] == "1"), (record.Epoch, record.HasReadTail, record.HasReported));
+                }
+                catch (IOException)
+                {
+                    Assert.False(words.Length > 7 && !text.Contains('-', StringComparison.Ordinal) && IsNumber(words[0]) && IsNumber(words[2]), text);
+                    Interlocked.Increment(ref refused);
+                }
+            }, 5_000);
+        Assert.True(refused > 1_000, $"Only {refused} records were refused.");
+    }
 
     [Fact]
     public void What_a_server_says_of_itself_is_never_a_fault() =>
@@ -190,4 +254,42 @@ public sealed class RedisFuzzTests
         Assert.Equal(bytes.Length, entry.Write(bytes));
         return bytes;
     }
+
+    private static Gen<(byte[] Good, byte[] Bytes)> Packed(PackCodec codec, LogEntry[] entries)
+    {
+        var good = codec.Pack(entries)[0].Bytes;
+        return Hostile.Bytes(Gen.Const(good)).Select(bytes => (good, bytes));
+    }
+
+    private static byte[] Announced(PackCodec codec, LogEntry[] entries, string before, string last)
+    {
+        var packs = codec.Pack(entries);
+        var head = $"1 epoch writer {before} " + string.Join(' ', packs.Select(pack => $"{last} {pack.Bytes.Length}"));
+        return [.. Encoding.ASCII.GetBytes(head + "\n"), .. packs.SelectMany(pack => pack.Bytes)];
+    }
+
+    /// <summary>The packs of an announcement hold exactly these entries, as they are written.</summary>
+    private static void AreWritten(LogEntry[] entries, string[] sizes, ReadOnlySpan<byte> bytes, bool isSealed)
+    {
+        foreach (var size in sizes.Where((_, at) => at % 2 == 0).Select(int.Parse).Where(size => size != 0))
+        {
+            var body = bytes[1..(size - (isSealed ? LogSeal.Size : 0))];
+            var count = BinaryPrimitives.ReadUInt16LittleEndian(body);
+            Assert.Equal(Written(entries[..count]).AsSpan(1), body);
+            bytes = bytes[size..];
+            entries = entries[count..];
+        }
+        Assert.Empty(entries);
+    }
+
+    /// <summary>A plain pack, however large.</summary>
+    private static byte[] Written(LogEntry[] entries) =>
+    [
+        1, (byte)entries.Length, (byte)(entries.Length >> 8),
+        .. entries.SelectMany(entry => (byte[])[(byte)entry.Size, (byte)(entry.Size >> 8), .. Bytes(entry)]),
+    ];
+
+    /// <summary>Redis has been asked by scripts that write plain digits; what is read is a little more.</summary>
+    private static bool IsNumber(string text, ulong? number = null) =>
+        Regex.IsMatch(text, $@"^[\t-\r]*[+-]?0*{number?.ToString() ?? "[0-9]{1,19}"}[\t-\r]*\0*$");
 }

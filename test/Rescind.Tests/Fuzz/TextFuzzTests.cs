@@ -1,13 +1,13 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using Rescind.Server.Audit;
 using Rescind.Server.Limits;
 using Rescind.Server.Settings;
@@ -52,56 +52,131 @@ public sealed partial class TextFuzzTests : IDisposable
             }
         }, 5_000);
 
-    /// <summary>The proxy appends the address that it saw; whatever stood there before was written by the caller.</summary>
+    /// <summary>The proxy appends the address that it saw, behind a comma or as a line of its own; whatever stood there before
+    /// was written by the caller. Asked of all that the server does with a request, in its order.</summary>
     [Fact]
     public async Task Forwarded_headers_cannot_make_somebody_else_the_caller()
     {
-        await using var server = await ServerUnderTest.StartAsync(("FORWARDED_PROXIES", "10.0.0.0/8"));
-        var forwarded = new ForwardedHeadersMiddleware(
-            _ => Task.CompletedTask, NullLoggerFactory.Instance,
-            server.Services.GetRequiredService<IOptions<ForwardedHeadersOptions>>());
-        var look = server.Services.GetRequiredService<StrangeProxy>();
+        var whole = new WholePipeline();
+        await using var server = new ServerUnderTest { Replace = services => services.AddSingleton<IStartupFilter>(whole) };
+        await server.StartWithAsync(("FORWARDED_PROXIES", "10.0.0.0/8"));
         await Gen.Select(
-            Hostile.Texts(Hostile.OneOf("\"", "198.51.100.7", "[2001:db8::1]:99, 10.1.2.3", "10.1.2.3", "unknown", "::ffff:10.1.2.3")),
-            Hostile.Texts(Hostile.OneOf("https", "http, https")), Gen.Bool)
-        .TryAsync(async (forged, scheme, isProxy) =>
+            Hostile.Texts(Hostile.OneOf(
+                "\"", "198.51.100.7", "[2001:db8::1]:99, 10.1.2.3", "10.1.2.3", "unknown", "::ffff:10.1.2.3")).Array[0, 3],
+            Hostile.Texts(Hostile.OneOf("https", "http, https")).Array[0, 2], Gen.Bool, Gen.Bool)
+        .TryAsync(async drawn =>
         {
-            var context = new DefaultHttpContext();
+            var (forged, schemes, isProxy, isLine) = drawn;
+            await using var scope = server.Services.CreateAsyncScope();
+            var context = new DefaultHttpContext { RequestServices = scope.ServiceProvider };
             context.Connection.RemoteIpAddress = isProxy ? Proxy : IPAddress.Parse("192.0.2.1");
-            context.Request.Headers["X-Forwarded-For"] = $"{forged}, 203.0.113.9";
-            context.Request.Headers["X-Forwarded-Proto"] = scheme;
-            await look.Look(context, forwarded.Invoke);
+            context.Request.Method = "GET";
+            context.Request.Path = "/api/users/profile";
+            context.Request.Headers["X-Forwarded-For"] = isLine || forged.Length == 0
+                ? new StringValues([.. forged, "203.0.113.9"])
+                : new StringValues([.. forged[..^1], $"{forged[^1]}, 203.0.113.9"]);
+            context.Request.Headers["X-Forwarded-Proto"] = new StringValues(schemes);
+            await whole.Answer(context);
+            Assert.Equal(401, context.Response.StatusCode);
             Assert.Equal(isProxy ? "203.0.113.9" : "192.0.2.1", CallerAddress.Of(context.Connection.RemoteIpAddress));
         }, 1_000);
     }
 
-    [Fact]
-    public void Settings_are_taken_or_refused_in_one_line_that_holds_no_secret() =>
-        Hostile.OneOf(Settings).SelectMany(setting =>
-            Hostile.Texts(Gen.Const(setting.Value)).Select(value => (setting.Name, Value: value)))
-        .Array[1, 3].Try(changes =>
+    /// <summary>Takes hold of all that the server does with a request.</summary>
+    private sealed class WholePipeline : IStartupFilter
+    {
+        public RequestDelegate Answer { get; private set; } = static _ => throw new InvalidOperationException("Not started.");
+
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
         {
-            var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            app.Use(rest => Answer = rest);
+            next(app);
+        };
+    }
+
+    [Fact]
+    public void Settings_are_taken_or_refused_in_one_line_that_holds_no_secret()
+    {
+        var files = Secrets.Select(name => (Name: name + "_FILE", Value: FileOf("secret", Password)))
+            .Append((Name: "JWT_PRIVATE_KEY_FILE", Value: FileOf("key", ECDsa.Create(ECCurve.NamedCurves.nistP256).ExportECPrivateKeyPem())));
+        var folders = Hostile.Text.Select(text => (
+            Name: "RESCIND_DATA", Value: _folder.PathOf("data/" + text.Replace("..", "", StringComparison.Ordinal))));
+        Gen.Frequency(
+            (30, Hostile.OneOf([.. Settings, .. files]).SelectMany(setting =>
+                Hostile.Texts(Gen.Const(setting.Value)).Select(value => (setting.Name, Value: value)))),
+            (1, folders))
+            .Array[1, 3].Try(IsTakenOrRefused, 5_000);
+    }
+
+    /// <summary>What stands in the files that settings name.</summary>
+    [Fact]
+    public void Files_of_secrets_are_taken_or_refused_in_one_line_that_holds_no_secret()
+    {
+        var pem = Hostile.OneOf(
+            RSA.Create(2048).ExportRSAPrivateKeyPem(), RSA.Create(2048).ExportPkcs8PrivateKeyPem(), RSA.Create(1024).ExportRSAPrivateKeyPem(),
+            ECDsa.Create(ECCurve.NamedCurves.nistP256).ExportECPrivateKeyPem(),
+            ECDsa.Create(ECCurve.NamedCurves.nistP384).ExportPkcs8PrivateKeyPem(),
+            ECDsa.Create(ECCurve.NamedCurves.nistP256).ExportSubjectPublicKeyInfoPem());
+        var number = 0;
+        Gen.Frequency(
+            (1, Hostile.OneOf(Secrets).SelectMany(name => Hostile.Texts(Gen.Const(
+                Array.Find(Settings, one => one.Name == name).Value)).Select(text => (name + "_FILE", Text: text, "HS256")))),
+            (1, Gen.Select(Hostile.Texts(pem), Hostile.OneOf("RS256", "ES256")).Select((text, algorithm) =>
+                ("JWT_PRIVATE_KEY_FILE", Text: text, algorithm))))
+            .Try((name, text, algorithm) => IsTakenOrRefused(
+                [(name, FileOf($"drawn-{Interlocked.Increment(ref number)}", text)), ("ALGORITHM", algorithm)]), 1_000);
+    }
+
+    /// <summary>A variable that somebody adds is tried too, or this fails.</summary>
+    [Fact]
+    public void Every_variable_that_the_server_reads_is_tried()
+    {
+        string[] words = ["HS256", "RS256", "ES256", "ASPNETCORE_ENVIRONMENT", "RESCIND_DATA", "JWT_PRIVATE_KEY_FILE"];
+        var texts = Repository.ProductSources
+            .Where(file => file.StartsWith("src/Rescind.Server/", StringComparison.Ordinal))
+            .Select(Repository.Read).Where(text => text.Contains("Variables variables", StringComparison.Ordinal)).ToList();
+        Assert.True(texts.Count >= 6, "The readers of variables were not found.");
+        var names = texts.SelectMany(text => Literal().Matches(text).Select(match => match.Groups[1].Value)).Except(words);
+        Assert.Equal(names.Order(StringComparer.Ordinal), Settings.Select(one => one.Name).Order(StringComparer.Ordinal));
+        var secrets = texts.SelectMany(text => SecretOf().Matches(text).Select(match => match.Groups[1].Length > 0
+            ? match.Groups[1].Value
+            : Regex.Match(text, $"const string {match.Groups[2].Value} = \"([A-Z_]+)\"").Groups[1].Value));
+        Assert.Equal(secrets.Distinct().Order(StringComparer.Ordinal), Secrets.Order(StringComparer.Ordinal));
+    }
+
+    private void IsTakenOrRefused((string Name, string Value)[] changes)
+    {
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["JWT_SECRET"] = Password, ["RESCIND_DATA"] = _folder.PathOf("data"),
+        };
+        foreach (var (name, value) in changes)
+        {
+            values[name] = value;
+            if (name == "JWT_SECRET_FILE")
             {
-                ["JWT_SECRET"] = Password, ["RESCIND_DATA"] = _folder.PathOf("data"),
-            };
-            foreach (var (name, value) in changes)
-            {
-                values[name] = value;
+                values.Remove("JWT_SECRET");
             }
-            var configuration = new ConfigurationBuilder().AddInMemoryCollection(values).Build();
-            try
-            {
-                var environment = SettingsReader.EnvironmentName(configuration, "Production");
-                Assert.NotEmpty(SettingsReader.Read(configuration, environment).Node);
-            }
-            catch (StartRefusedException fault)
-            {
-                Assert.DoesNotContain(fault.Message, char.IsControl);
-                Assert.DoesNotContain(Password[..7], fault.Message, StringComparison.Ordinal);
-                Assert.InRange(fault.Message.Length, 10, 600);
-            }
-        }, 3_000);
+        }
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(values).Build();
+        try
+        {
+            var environment = SettingsReader.EnvironmentName(configuration, "Production");
+            Assert.NotEmpty(SettingsReader.Read(configuration, environment).Node);
+        }
+        catch (StartRefusedException fault)
+        {
+            Assert.DoesNotContain(fault.Message, char.IsControl);
+            Assert.DoesNotContain(Password[..7], fault.Message, StringComparison.Ordinal);
+            Assert.InRange(fault.Message.Length, 10, 600);
+        }
+    }
+
+    private string FileOf(string name, string text)
+    {
+        File.WriteAllBytes(_folder.PathOf(name), System.Text.Encoding.UTF8.GetBytes(text));
+        return _folder.PathOf(name);
+    }
 
     private static Gen<string> Cells => Hostile.Texts(Hostile.OneOf(
         "=1+1", "Mozilla/5.0 (X11; Linux) =HYPERLINK(\"http://x\")", "a;=cmd|'/c calc'!A0", "'=quoted", "line\r\n@more", "\t-2+3", "plain"))
@@ -114,12 +189,20 @@ public sealed partial class TextFuzzTests : IDisposable
         ("BLACKLIST_WHEN_UNKNOWN", "refuse"), ("BLACKLIST_WAIT", "stored"), ("BLACKLIST_FRESHNESS_MS", "1000"), ("LONGEST_TOKEN_LIFETIME_DAYS", "7"),
         ("DATABASE_URL", $"postgresql+asyncpg://user:{Password}@host:5432/db?sslmode=require&connect_timeout=3"),
         ("REDIS_URL", $"redis://user:{Password}@host:6379/0"), ("REDIS_KEY_MIRROR", "mita:blacklist:token:{jti}"), ("BLACKLIST_LOG_KEY", Password),
+        ("REDIS_SERVERS", "3"), ("REDIS_REQUIRED", "true"), ("REDIS_STRICT", "true"), ("JWT_AUDIENCE", "rescind"),
         ("UPSTASH_URL", "https://name.upstash.io"), ("UPSTASH_AUTH_TOKEN", Password), ("ADMIN_EMAIL", "a@b.example"), ("ADMIN_PASSWORD", Password),
         ("CORS_ORIGINS", "https://app.example.com,http://localhost:3000"), ("FORWARDED_PROXIES", "10.0.0.0/8, ::1"),
         ("SMTP_URL", $"smtp://user:{Password}@host:587"), ("MAIL_FROM", "Rescind <no-reply@example.com>"), ("ALERT_WEBHOOK_URL", $"https://hook.example/{Password}"),
         ("ALERT_WEBHOOK_SECRET", Password), ("MAINTENANCE_DAILY", "0 2 * * *"), ("MAINTENANCE_HOURLY", "0 * * * *"), ("AUDIT_RETENTION_DAYS", "90"),
         ("AUDIT_KEY", Password), ("METRICS_TOKEN", Password), ("MANAGEMENT_PORT", "9090"), ("RESCIND_NODE", "node-1"), ("ENVIRONMENT", "Development"),
         ("RATE_LIMIT_ENABLED", "false"), ("TOKENS_CARRY_IAT", "true"),
+    ];
+
+    /// <summary>Each of them may be in a file that <c>NAME_FILE</c> names.</summary>
+    private static string[] Secrets { get; } =
+    [
+        "JWT_SECRET", "JWT_PREVIOUS_SECRET", "AUDIT_KEY", "ADMIN_PASSWORD", "METRICS_TOKEN", "DATABASE_URL", "REDIS_URL",
+        "BLACKLIST_LOG_KEY", "UPSTASH_AUTH_TOKEN", "SMTP_URL", "ALERT_WEBHOOK_SECRET",
     ];
 
     private static AuditRow Row(string agent, string note, string actor) => new()
@@ -164,4 +247,10 @@ public sealed partial class TextFuzzTests : IDisposable
 
     [GeneratedRegex(@"^[\s\p{Cc}\p{Cf}]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]")]
     private static partial Regex Formula();
+
+    [GeneratedRegex("\"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)\"")]
+    private static partial Regex Literal();
+
+    [GeneratedRegex("""Secret\((?:"([A-Z_]+)"|([A-Z]\w+))\)""")]
+    private static partial Regex SecretOf();
 }

@@ -1,3 +1,5 @@
+using CsCheck;
+using Rescind.Tests.Fuzz;
 using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
@@ -29,6 +31,48 @@ public sealed class KeyMirrorFaultTests
             async () => (await redis.CommandAsync("EXISTS", key)).ToString() == "1", "the key is written");
         var line = Assert.Single(server.LogEntries, line => line.Contains("[4904]", StringComparison.Ordinal));
         Assert.DoesNotContain("a-token", line, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whoever can write to that Redis can write any key: names that are no text, other types.</summary>
+    [Fact]
+    public async Task Hostile_keys_hold_up_no_good_one()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await StartAsync(redis);
+        var user = await server.RegisterAsync();
+        var number = 0;
+        await using var pool = await redis.ConnectAsync();
+        await Hostile.Bytes(Gen.Const("3f2b8c1e-0000"u8.ToArray())).TryAsync(async name =>
+        {
+            byte[] key = [.. System.Text.Encoding.ASCII.GetBytes(Prefix), .. name];
+            await pool.GetDatabase().ExecuteAsync("EVAL", "redis.call('DEL', KEYS[1]) return " + (number++ % 4) switch
+            {
+                0 => "redis.call('SET', KEYS[1], '1', 'EX', 1000000000)",
+                1 => "redis.call('SET', KEYS[1], '1')",
+                2 => "redis.call('HSET', KEYS[1], 'field', '1')",
+                _ => "redis.call('SET', KEYS[1], ARGV[1], 'PX', 100000)",
+            }, 1, key, name);
+        }, 200, threads: 1);
+        await redis.CommandAsync("SET", Prefix + IdOf(user.Access), "1", "EX", "1000");
+        await Eventually.TrueAsync(
+            async () => await server.ProfileStatusAsync(user.Access) == 401, "the older service's key ends the token");
+        (await server.GetAsync("/api/users/profile", user.Access)).IsRefusal(401, "token_revoked");
+    }
+
+    /// <summary>It ended the search for keys for good.</summary>
+    [Fact]
+    public async Task A_key_that_lives_longer_than_times_go_holds_up_others_only_while_it_is_there()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await StartAsync(redis);
+        var user = await server.RegisterAsync();
+        await redis.CommandAsync("SET", Prefix + "forever", "1", "PX", "900000000000000");
+        await Eventually.TrueAsync(
+            () => server.LogEntries.Any(line => line.Contains("[4904]", StringComparison.Ordinal)), "it is said");
+        await redis.CommandAsync("DEL", Prefix + "forever");
+        await redis.CommandAsync("SET", Prefix + IdOf(user.Access), "1", "EX", "1000");
+        await Eventually.TrueAsync(
+            async () => await server.ProfileStatusAsync(user.Access) == 401, "the other key ends its token");
     }
 
     [Fact]
