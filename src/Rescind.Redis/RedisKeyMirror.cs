@@ -20,6 +20,10 @@ public sealed class RedisKeyMirror : IAsyncDisposable
     private const string Own = "rescind";
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(15);
 
+    /// <summary>What lives longer counts as what lives for ever: Redis knows times past all calendars.
+    /// </summary>
+    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(36_525);
+
     private readonly RedisLink _link;
     private readonly string _before;
     private readonly string _after;
@@ -175,15 +179,19 @@ public sealed class RedisKeyMirror : IAsyncDisposable
     /// what it holds, so one that holds no text counts like any other.</summary>
     private static async Task<(TimeSpan? Left, bool IsOwn)?> FindAsync(IDatabase database, RedisKey name)
     {
+        var left = (long)await database.ExecuteAsync("PTTL", [name], CommandFlags.DemandMaster);
+        TimeSpan? life = left >= 0 && left < LongestLife.TotalMilliseconds
+            ? TimeSpan.FromMilliseconds(left)
+            : null;
         try
         {
-            var found = await database.StringGetWithExpiryAsync(name, CommandFlags.DemandMaster);
-            return found.Value.IsNull ? null : (found.Expiry, found.Value == Own);
+            var value = await database.StringGetAsync(name, CommandFlags.DemandMaster);
+            return value.IsNull ? null : (life, value == Own);
         }
         catch (RedisServerException fault) when (
             fault.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
         {
-            return (await database.KeyTimeToLiveAsync(name, CommandFlags.DemandMaster), false);
+            return (life, false);
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed record FleetSettings(
         var field = text.Split(' ')[0].Split('=');
         return field is ["freshness_ms", var told]
             && int.TryParse(told, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            && milliseconds != 0
             && TimeSpan.FromMilliseconds(milliseconds) is var bound && bound < longest
                 ? bound
                 : longest;

@@ -20,9 +20,9 @@ internal enum PackContent
 /// <summary>
 /// Writes and reads packs: a stream entry costs about 40 bytes of its own, and a batch should pay that once.
 /// Binary form, little-endian, pinned by golden files: version (1), number of entries (2), then for each its
-/// length (2) and its bytes as <see cref="LogEntry"/> writes them; in version 2 a seal (16) over all of that.
-/// A pack stays below the 4,096 bytes that Redis puts into one node of a stream; only a single entry may be
-/// larger.
+/// length (2) and its bytes as <see cref="LogEntry"/> writes them; in version 2, as in any later one that has
+/// a key, a seal (16) over all of that. A pack stays below the 4,096 bytes that Redis puts into one node of a
+/// stream; only a single entry may be larger.
 /// </summary>
 internal sealed class PackCodec(LogSeal? seal)
 {
@@ -50,20 +50,21 @@ internal sealed class PackCodec(LogSeal? seal)
     /// <summary>Adds the entries of a pack to a list, which stays as it was for any other content.</summary>
     public PackContent Unpack(ReadOnlySpan<byte> bytes, List<LogEntry> entries)
     {
-        if (bytes.Length < HeadSize || bytes[0] is not (Plain or Sealed))
+        var version = Plain;
+        if (seal is not null)
         {
-            return PackContent.Unreadable;
+            // First of all: readers stop at what is unreadable, and whoever has no key must not stop them.
+            if (bytes.Length < HeadSize + LogSeal.Size
+                || !seal.IsGenuine(bytes[..^LogSeal.Size], bytes[^LogSeal.Size..]))
+            {
+                return PackContent.Forged;
+            }
+            version = Sealed;
+            bytes = bytes[..^LogSeal.Size];
         }
-        if (seal is null)
-        {
-            return bytes[0] == Plain && Read(bytes, entries) ? PackContent.Entries : PackContent.Unreadable;
-        }
-        if (bytes[0] != Sealed || bytes.Length < HeadSize + LogSeal.Size
-            || !seal.IsGenuine(bytes[..^LogSeal.Size], bytes[^LogSeal.Size..]))
-        {
-            return PackContent.Forged;
-        }
-        return Read(bytes[..^LogSeal.Size], entries) ? PackContent.Entries : PackContent.Unreadable;
+        return bytes.Length >= HeadSize && bytes[0] == version && Read(bytes, entries)
+            ? PackContent.Entries
+            : PackContent.Unreadable;
     }
 
     private static bool Read(ReadOnlySpan<byte> bytes, List<LogEntry> entries)

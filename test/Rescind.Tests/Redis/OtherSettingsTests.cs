@@ -126,6 +126,7 @@ public sealed class OtherSettingsTests
     [InlineData("freshness_ms=500 longest_token_lifetime_s=1", 500)]
     [InlineData("freshness_ms=60001 x=1", 60_000)]
     [InlineData("freshness_ms=-1", 60_000)]
+    [InlineData("freshness_ms=0", 60_000)]
     [InlineData("freshness_ms=", 60_000)]
     [InlineData("", 60_000)]
     [InlineData("something else", 60_000)]

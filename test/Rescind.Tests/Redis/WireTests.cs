@@ -77,6 +77,16 @@ public sealed class WireTests
         Assert.Equal(PackContent.Unreadable, Codec(null).Unpack(Codec(Key).Pack(Entries)[0].Bytes, []));
     }
 
+    /// <summary>Readers stop at what they cannot read, and pass over what is forged.</summary>
+    [Fact]
+    public void Only_who_has_the_key_can_write_what_stops_readers()
+    {
+        byte[] next = [3, 1, 0, .. new byte[40]];
+        Assert.All<byte[]>([[], [9], [3, 1, 0], next], bytes => Assert.Equal(PackContent.Forged, Codec(Key).Unpack(bytes, [])));
+        new LogSeal(Key, "rescind").Write(next.AsSpan(..^LogSeal.Size), next.AsSpan(^LogSeal.Size..));
+        Assert.Equal(PackContent.Unreadable, Codec(Key).Unpack(next, []));
+    }
+
     [Fact]
     public void Hostile_bytes_are_never_entries_and_never_throw()
     {
@@ -120,6 +130,7 @@ public sealed class WireTests
             ExpiresAt = At(4_000_000_000),
         };
         await WriteAsync(server, Codec(null).Pack(new[] { lift, forged })[0]);
+        await WriteAsync(server, new EntryPack(1, [9]));
         await Eventually.TrueAsync(
             () => node.Blacklist.GetStatus().Log.Warnings.Any(one => one.Contains("not written with the fleet's key")),
             "the forgery is reported");
