@@ -201,8 +201,8 @@ internal sealed class Checker
     private bool MayBeRevoked(Event refusal, string token) =>
         _story.RevokesOf(token).Any(one => one.Begun < refusal.Ended && _story.MayCover(one, token));
 
-    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed; by a clock minutes
-    /// ahead that time is over, and the session is ended.</summary>
+    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed. That time is over by a
+    /// clock that is minutes ahead, or that is right after one that was behind, and the session is ended.</summary>
     private bool WasReplayed(Event refusal) =>
         _story.RefreshesOf(refusal.On).Any(one => one.Status != 401 && !Story.IsDone(one) && one.Begun < refusal.Begun
             && _story.WasBroken(one.Begun, refusal.Ended, "clock"));

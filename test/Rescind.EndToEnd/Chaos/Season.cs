@@ -79,8 +79,14 @@ internal sealed class Season(World world, Plan plan)
     {
         foreach (var (user, (_, email)) in _known.Users)
         {
-            await caller.CallAsync(Caller.Front, "last log-in", user, HttpMethod.Post, "/api/auth/login", null,
-                new { email, password = MobileApp.Password });
+            // nginx gives up before a machine that does much else has computed a hash.
+            var answer = new Answer(0, default);
+            for (var tries = 0; tries < 5 && !answer.IsDone; tries++)
+            {
+                answer = await caller.CallAsync(Caller.Front, "late log-in", user, HttpMethod.Post, "/api/auth/login", null,
+                    new { email, password = MobileApp.Password });
+            }
+            _history.Note(Caller.Front, "last log-in", user, answer.Status);
         }
         await Parallel.ForEachAsync(_known.Tokens, async (token, _) =>
             await clients.CheckEverywhereAsync(token.Key, token.Value, "last check"));
