@@ -7,6 +7,9 @@ internal sealed class Clients(
 {
     private const string Issuer = "sim";
 
+    /// <summary>With few, one is revoked again and again; with many, most tokens go on.</summary>
+    private readonly int _users = world.Chance(0.5) ? 5 : 30;
+
     private int _number;
 
     private Random Random => world.Random;
@@ -67,7 +70,7 @@ internal sealed class Clients(
 
     private async void LogIn(Node node)
     {
-        var user = $"user-{Random.Next(5)}";
+        var user = $"user-{Random.Next(_users)}";
         await IssueAsync(node, new TokenFacts
         {
             Issuer = Issuer, TokenId = $"token-{++_number}", Session = $"session-{_number}", Subject = user,
@@ -77,11 +80,10 @@ internal sealed class Clients(
     /// <summary>As the server does: the old token is asked about, and its session and time of log-in stay.</summary>
     private async void Refresh(Node node, Issued old)
     {
-        var (began, verdict, isFresh) = await node.CheckAsync(old.Presented(Random));
-        if (verdict is { } known)
+        if (await node.CheckAsync(old) is { } check)
         {
-            checkers.Answered(node, old, began, known, isFresh);
-            if (known == Verdict.Accepted)
+            checkers.Answered(node, old, check);
+            if (check.Verdict == Verdict.Accepted)
             {
                 await IssueAsync(node, old.Facts with { TokenId = $"token-{++_number}" }, old);
             }
@@ -234,11 +236,10 @@ internal sealed class Clients(
         {
             return;
         }
-        var (began, verdict, isFresh) = await node.CheckAsync(token.Presented(Random));
-        if (verdict is { } known)
+        if (await node.CheckAsync(token) is { } check)
         {
-            world.Tell($"{node} says of {token.Facts.TokenId}: {known}");
-            checkers.Answered(node, token, began, known, isFresh);
+            world.Tell($"{node} says of {token.Facts.TokenId}: {check.Verdict}");
+            checkers.Answered(node, token, check);
         }
     }
 }

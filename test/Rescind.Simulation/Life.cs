@@ -6,7 +6,29 @@ namespace Rescind.Simulation;
 
 /// <summary>How a life ended.</summary>
 internal sealed record Outcome(
-    ulong Seed, ulong Trace, BrokenPromiseException? Broken, IReadOnlyList<string> Story, int Asked, int Decisions, int Exceptions);
+    ulong Seed, ulong Trace, BrokenPromiseException? Broken, IReadOnlyList<string> Story, Counts Counts);
+
+/// <summary>What was asked and done in one life, or in many.</summary>
+/// <param name="Lives">How many lives.</param>
+/// <param name="Accepted">How many checks said so; and so on.</param>
+/// <param name="Revoked">The same.</param>
+/// <param name="Unknown">The same.</param>
+/// <param name="Decisions">How many revocations there were.</param>
+/// <param name="Exceptions">How often a stated exception of promise 1 was made use of.</param>
+internal readonly record struct Counts(
+    long Lives, long Accepted, long Revoked, long Unknown, long Decisions, long Exceptions)
+{
+    public long Checks => Accepted + Revoked + Unknown;
+
+    /// <summary>Whether so many lives asked and answered about as lives do: a world in which nothing is accepted keeps every
+    /// promise.</summary>
+    public bool ArePlausible => Lives < 100
+        || (Accepted > Checks / 20 && Revoked > Checks / 4 && Unknown > Checks / 50 && Checks > Lives * 200 && Decisions > Lives * 30);
+
+    public static Counts operator +(Counts one, Counts other) => new(
+        one.Lives + other.Lives, one.Accepted + other.Accepted, one.Revoked + other.Revoked, one.Unknown + other.Unknown,
+        one.Decisions + other.Decisions, one.Exceptions + other.Exceptions);
+}
 
 internal sealed class Life
 {
@@ -99,8 +121,9 @@ internal sealed class Life
         {
             _checkers.Healed();
         }
-        _world.Tell($"{_checkers.Asked} checks, {_ledger.Decisions.Count} decisions, {_checkers.Exceptions} exceptions");
-        return new Outcome(
-            _seed, _world.Trace, _world.Broken, _world.Story, _checkers.Asked, _ledger.Decisions.Count, _checkers.Exceptions);
+        var counts = _checkers.Counts;
+        _world.Tell($"{counts.Accepted} accepted, {counts.Revoked} revoked, {counts.Unknown} unknown, "
+            + $"{counts.Decisions} decisions, {counts.Exceptions} exceptions");
+        return new Outcome(_seed, _world.Trace, _world.Broken, _world.Story, counts);
     }
 }

@@ -4,16 +4,15 @@ namespace Rescind.Simulation;
 
 /// <summary>Many lives, on all cores.</summary>
 /// <param name="Trace">Of all lives together, in whatever order they were lived.</param>
-internal sealed record Many(
-    long Lives, long Checks, long Decisions, long Exceptions, ulong Trace, IReadOnlyCollection<Outcome> Failed)
+internal sealed record Many(Counts Counts, ulong Trace, IReadOnlyCollection<Outcome> Failed)
 {
     /// <param name="from">The first seed.</param>
     /// <param name="lives">How many, with the seeds that follow.</param>
     /// <param name="mostFailed">Stops after so many failed.</param>
     public static Many Run(ulong from, ulong lives, int mostFailed = 50)
     {
-        var (next, done, checks, decisions, exceptions, trace) = (from - 1, 0L, 0L, 0L, 0L, 0UL);
-        var failed = new ConcurrentBag<Outcome>();
+        var (next, counts, trace) = (from - 1, default(Counts), 0UL);
+        var (failed, gate) = (new ConcurrentBag<Outcome>(), new Lock());
         var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() =>
         {
             using var lua = new LuaScripts();
@@ -21,11 +20,10 @@ internal sealed record Many(
                 seed = Interlocked.Increment(ref next))
             {
                 var life = new Life(seed, lua).Run();
-                Interlocked.Increment(ref done);
-                Interlocked.Add(ref checks, life.Asked);
-                Interlocked.Add(ref decisions, life.Decisions);
-                Interlocked.Add(ref exceptions, life.Exceptions);
-                Interlocked.Add(ref trace, life.Trace);
+                lock (gate)
+                {
+                    (counts, trace) = (counts + life.Counts, trace + life.Trace);
+                }
                 if (life.Broken is not null)
                 {
                     failed.Add(life);
@@ -34,6 +32,6 @@ internal sealed record Many(
         })).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        return new Many(done, checks, decisions, exceptions, trace, failed);
+        return new Many(counts, trace, failed);
     }
 }

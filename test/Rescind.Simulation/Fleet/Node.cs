@@ -3,6 +3,13 @@ using Rescind.Redis;
 
 namespace Rescind.Simulation;
 
+/// <summary>How a check went.</summary>
+/// <param name="Began">When it began.</param>
+/// <param name="Verdict">How it ended.</param>
+/// <param name="IsFresh">Whether the node was fresh then.</param>
+/// <param name="Known">A revocation of the token that stood in the node's index before it and after.</param>
+internal sealed record Check(long Began, Verdict Verdict, bool IsFresh, Decision? Known);
+
 /// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
 /// and the clocks that it had.</summary>
 internal sealed class Node(
@@ -154,24 +161,40 @@ internal sealed class Node(
     }
 
     /// <summary>A check, in the middle of which the thread may lose the processor, or the whole process may.</summary>
-    /// <returns>When it began and how it ended; no verdict for a token that the validator refuses, because it has
-    /// expired by the wall clock.</returns>
-    public Task<(long Began, Verdict? Verdict, bool IsFresh)> CheckAsync(TokenFacts token) => DoAsync(async blacklist =>
+    /// <returns>How it went; null for a token that the validator refuses, because it has expired by the wall
+    /// clock.</returns>
+    public Task<Check?> CheckAsync(Issued token) => DoAsync(async blacklist =>
     {
-        var began = world.Now;
-        if (token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow())
+        var (began, presented) = (world.Now, token.Presented(world.Random));
+        if (IsOver(presented))
         {
-            return (began, (Verdict?)null, false);
+            return null;
         }
+        var known = ledger.Decisions.Where(one => one.MayEnd(token) && Knows(one)).ToList();
         if (world.Chance(0.05))
         {
             Interrupt();
         }
-        var check = blacklist.CheckAsync(token);
+        var check = blacklist.CheckAsync(presented);
         Clock.Read = null;
         var verdict = await check;
-        return (began, (Verdict?)verdict, blacklist.Feed.IsFresh);
+        return new Check(began, verdict, blacklist.Feed.IsFresh, known.Find(Knows));
     });
+
+    /// <summary>A check that nothing interrupts and that waits for nothing; null as above.</summary>
+    public Check? CheckAtOnce(Issued token)
+    {
+        var presented = token.Presented(world.Random);
+        return IsOver(presented) ? null : new Check(
+            world.Now, Blacklist!.Check(presented), Blacklist.Feed.IsFresh,
+            ledger.Decisions.Find(one => one.MayEnd(token) && Knows(one)));
+    }
+
+    /// <summary>Whether a revocation stands in its index.</summary>
+    public bool Knows(Decision decision) =>
+        decision.Made is { } made && Blacklist!.Index.EntryOf(made.Id) is not null;
+
+    private bool IsOver(TokenFacts token) => token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow();
 
     /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
     private void Interrupt()

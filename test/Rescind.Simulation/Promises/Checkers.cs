@@ -11,8 +11,12 @@ internal sealed class Checkers(
     public const string NothingLost = "3 nothing lost";
     public const string AllEqual = "4 all equal";
     public const string Progress = "5 progress";
+    public const string KnownOrSaid = "6 known or said";
 
     private static readonly PackCodec Codec = new(null);
+
+    /// <summary>Times in tokens are whole seconds.</summary>
+    private static readonly TimeSpan StampStep = TimeSpan.FromSeconds(1);
 
     /// <summary>How far back a lease of any node may reach, by its own clock.</summary>
     private long LongestBound { get; } = settings.Max(one => (one.Freshness * 1.25).Ticks);
@@ -21,15 +25,18 @@ internal sealed class Checkers(
     /// told how many there are.</summary>
     private long _lonelyUntil = long.MinValue;
 
-    /// <summary>How often an exception of promise 1 was made use of.</summary>
-    public int Exceptions { get; private set; }
+    private int[] Verdicts { get; } = new int[3];
 
-    public int Asked { get; private set; }
+    private int Exceptions { get; set; }
+
+    public Counts Counts => new(1, Verdicts[(int)Verdict.Accepted], Verdicts[(int)Verdict.Revoked],
+        Verdicts[(int)Verdict.Unknown], ledger.Decisions.Count, Exceptions);
 
     /// <summary>A check is over.</summary>
-    public void Answered(Node node, Issued token, long began, Verdict verdict, bool isFresh)
+    public void Answered(Node node, Issued token, Check check)
     {
-        Asked++;
+        var (began, verdict, isFresh, stood) = check;
+        Verdicts[(int)verdict]++;
         _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
         if (verdict == Verdict.Accepted)
         {
@@ -51,6 +58,10 @@ internal sealed class Checkers(
             && !ledger.Decisions.Any(one => one.MayEnd(token) && !IsUndone(one, node, began, isFresh)))
         {
             world.Break(NoFalseRefusal, $"{node} refused {token.Facts.TokenId}, and nothing that is in force ends it");
+        }
+        if (verdict != Verdict.Revoked && stood is not null)
+        {
+            world.Break(KnownOrSaid, $"{node} said {verdict} of {token.Facts.TokenId}, though it knew {stood}");
         }
     }
 
@@ -100,6 +111,36 @@ internal sealed class Checkers(
             }
         }
         AreEqual(inLog);
+        AreJudged(inLog);
+    }
+
+    /// <summary>Every node, fresh as it is, says of every token that lives what the log says; <c>Unknown</c> only of one that
+    /// its issuer stamped further ahead than nodes allow.</summary>
+    private void AreJudged(IReadOnlyCollection<LogEntry> inLog)
+    {
+        var lifted = inLog.Where(entry => entry.IsLift).Select(entry => entry.Id).ToHashSet();
+        var standing = inLog.Where(entry => !entry.IsLift && !lifted.Contains(entry.Id))
+            .DistinctBy(entry => entry.Id).ToDictionary(entry => entry.Id, entry => Lives(entry.ExpiresAt));
+        foreach (var token in ledger.Tokens.Where(one => Lives(one.Facts.ExpiresAt!.Value)))
+        {
+            var rules = ledger.Decisions.Where(one => one.Made is { } made && standing.ContainsKey(made.Id) && one.MayEnd(token))
+                .Select(one => standing[one.Made!.Id]).ToList();
+            foreach (var node in nodes)
+            {
+                if (node.CheckAtOnce(token) is not { } check)
+                {
+                    continue;
+                }
+                Answered(node, token, check);
+                var expected = rules.Count == 0 ? Verdict.Accepted : Verdict.Revoked;
+                var isAhead = check.Verdict == Verdict.Unknown && expected == Verdict.Accepted
+                    && token.Facts.IssuedAt > node.Clock.GetUtcNow() + settings[0].IssuerClockDifference + StampStep;
+                if (check.Verdict != expected && !isAhead && (rules.Count == 0 || rules.Contains(true)))
+                {
+                    world.Break(KnownOrSaid, $"all is healed, and {node} says {check.Verdict} of {token.Facts.TokenId}, not {expected}");
+                }
+            }
+        }
     }
 
     /// <summary>All indexes are the replay of the log, lifts with their cutoffs included, as far as nothing has expired.</summary>
