@@ -119,20 +119,11 @@ internal sealed class Clients(
 
     public async void Revoke(Node node, Issued token, RuleKind kind)
     {
-        var value = kind switch
+        var decision = new Decision(++_number, kind, token, node, world.Now);
+        var revocation = Revocation.Of(kind, Issuer, decision.Value) with
         {
-            RuleKind.Token => token.Facts.TokenId,
-            RuleKind.Session => token.Facts.Session!,
-            _ => token.Facts.Subject!,
+            ExpiresAt = kind == RuleKind.Token ? token.Written.ExpiresAt : null, Note = decision.Number,
         };
-        var revocation = kind switch
-        {
-            RuleKind.Token => Revocation.OfToken(Issuer, value) with { ExpiresAt = token.Facts.ExpiresAt },
-            RuleKind.Session => Revocation.OfSession(Issuer, value),
-            _ => Revocation.OfSubject(Issuer, value),
-        };
-        var decision = new Decision(++_number, kind, value, node, world.Now);
-        revocation = revocation with { Note = decision.Number };
         try
         {
             decision.Receipt = await node.DoAsync(blacklist =>
@@ -148,6 +139,7 @@ internal sealed class Clients(
             return;
         }
         decision.AnsweredAt = world.Now;
+        checkers.Acknowledged(decision);
         decision.IsUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.StartedAt;
         world.Tell($"{decision} answered {decision.Receipt.State}, "
             + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
@@ -200,7 +192,7 @@ internal sealed class Clients(
         {
             return;
         }
-        decision.LiftBegunAt = world.Now;
+        (decision.LiftBegunAt, decision.Lifter, decision.IsLiftUnheld) = (world.Now, (node, node.Process), false);
         try
         {
             decision.LiftReceipt = await node.DoAsync(
@@ -211,9 +203,15 @@ internal sealed class Clients(
             world.Tell($"the lift of {decision} failed: {fault.Message}");
             return;
         }
+        if (decision.LiftReceipt is null)
+        {
+            world.Tell($"{node} does not know {decision}, so it is not lifted");
+            decision.LiftBegunAt = long.MaxValue;
+            return;
+        }
         decision.LiftAnsweredAt = world.Now;
         decision.IsLiftUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.LiftBegunAt;
-        world.Tell($"the lift of {decision} answered {decision.LiftReceipt?.State.ToString() ?? "that it is not there"}");
+        world.Tell($"the lift of {decision} answered {decision.LiftReceipt.State}");
     }
 
     private async void Compact(Node node)

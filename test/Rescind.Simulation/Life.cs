@@ -68,7 +68,7 @@ internal sealed class Life
         {
             _nodes.Add(new Node(_world, _redis, _ledger, _options, others, number, hasDisk, tellsServers ? _redis.Servers.Count : 1));
         }
-        _checkers = new Checkers(_world, _ledger, _redis, _nodes, [_options, others], tellsServers);
+        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options, others, tellsServers);
         _redis.Wrote = _checkers.Wrote;
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options, Pace);
         _faults = new Faults(_world, _redis, _nodes, _options);

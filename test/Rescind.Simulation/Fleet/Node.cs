@@ -51,6 +51,9 @@ internal sealed class Node(
     /// <summary>Whether it is started with other settings than the fleet began with.</summary>
     public bool HasOthers { get; set; }
 
+    /// <summary>Whether it ever was.</summary>
+    public bool HadOthers { get; private set; }
+
     private BlacklistOptions Options => Blacklist!.Options;
 
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
@@ -194,6 +197,10 @@ internal sealed class Node(
     public bool Knows(Decision decision) =>
         decision.Made is { } made && Blacklist!.Index.EntryOf(made.Id) is not null;
 
+    /// <summary>Whether it holds the lift of a revocation.</summary>
+    public bool KnowsLiftOf(Decision decision) =>
+        !Knows(decision) && Blacklist!.Index.Knows(decision.Made!.Id);
+
     private bool IsOver(TokenFacts token) => token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow();
 
     /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
@@ -223,6 +230,7 @@ internal sealed class Node(
 
     private void Build(RedisNames names)
     {
+        HadOthers |= HasOthers;
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
         IRevocationLog log = Disk is null

@@ -4,7 +4,8 @@ using Rescind.Redis;
 namespace Rescind.Simulation;
 
 internal sealed class Checkers(
-    World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions[] settings, bool tellsServers)
+    World world, Ledger ledger, RedisGroup redis, IReadOnlyList<Node> nodes, BlacklistOptions first, BlacklistOptions others,
+    bool tellsServers)
 {
     public const string Immediate = "1 immediate";
     public const string NoFalseRefusal = "2 no false refusal";
@@ -18,8 +19,10 @@ internal sealed class Checkers(
     /// <summary>Times in tokens are whole seconds.</summary>
     private static readonly TimeSpan StampStep = TimeSpan.FromSeconds(1);
 
-    /// <summary>How far back a lease of any node may reach, by its own clock.</summary>
-    private long LongestBound { get; } = settings.Max(one => (one.Freshness * 1.25).Ticks);
+    /// <summary>How far back a lease of any node may reach, by its own clock: of those settings that were ever used.</summary>
+    private long LongestBound => Math.Max((first.Freshness * 1.25).Ticks, HadOthers ? (others.Freshness * 1.25).Ticks : 0);
+
+    private bool HadOthers => nodes.Any(node => node.HadOthers);
 
     /// <summary>Until when a master that had lost the log and had no replica was taken for the only one, because nobody had
     /// told how many there are.</summary>
@@ -42,7 +45,7 @@ internal sealed class Checkers(
         {
             foreach (var decision in ledger.Decisions.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
             {
-                if (IsException(decision, node) || IsSteppedOver(decision, token))
+                if (IsException(decision, node, began) || IsSteppedOver(decision, token))
                 {
                     Exceptions++;
                     continue;
@@ -94,17 +97,16 @@ internal sealed class Checkers(
             }
         }
         var inLog = EntriesOf(redis.Master);
-        foreach (var decision in ledger.Decisions.Where(one =>
-            one.IsAcknowledged && Lives(one) && !(one.IsUnheld && one.IsUnkept)))
+        foreach (var decision in ledger.Decisions.Where(one => one.IsAcknowledged && Lives(one)))
         {
             foreach (var node in nodes)
             {
-                var has = node.Blacklist!.Index.EntryOf(decision.Made!.Id) is not null;
-                if (!has && decision.LiftBegunAt == long.MaxValue)
+                var has = node.Knows(decision);
+                if (!has && decision.LiftBegunAt == long.MaxValue && !decision.IsLost)
                 {
                     world.Break(NothingLost, $"{node} does not know {decision}, answered {decision.Receipt!.State}");
                 }
-                if (has && decision is { IsLifted: true, IsLiftUnkept: false })
+                if (has && decision is { IsLifted: true, IsLiftLost: false })
                 {
                     world.Break(NothingLost, $"{node} knows {decision} again, which was lifted");
                 }
@@ -134,7 +136,7 @@ internal sealed class Checkers(
                 Answered(node, token, check);
                 var expected = rules.Count == 0 ? Verdict.Accepted : Verdict.Revoked;
                 var isAhead = check.Verdict == Verdict.Unknown && expected == Verdict.Accepted
-                    && token.Facts.IssuedAt > node.Clock.GetUtcNow() + settings[0].IssuerClockDifference + StampStep;
+                    && token.Facts.IssuedAt > node.Clock.GetUtcNow() + first.IssuerClockDifference + StampStep;
                 if (check.Verdict != expected && !isAhead && (rules.Count == 0 || rules.Contains(true)))
                 {
                     world.Break(KnownOrSaid, $"all is healed, and {node} says {check.Verdict} of {token.Facts.TokenId}, not {expected}");
@@ -167,23 +169,65 @@ internal sealed class Checkers(
     }
 
     /// <summary>Whoever reported has given back what it holds: an acknowledged revocation that is not in the log now was
-    /// held by none of them. Nor was one whose writer stands still with the log's answer in its hands.</summary>
+    /// held by none of them. Nor was one whose writer stands still with the log's answer in its hands. So with lifts.</summary>
     private void Closed(RedisServer server)
     {
-        var inLog = EntriesOf(server).Select(entry => entry.Id).ToHashSet();
+        var inLog = EntriesOf(server).Select(entry => (entry.Id, entry.IsLift)).ToHashSet();
         var reported = server.Store.Hash.Keys.Where(key => key.StartsWith("p:", StringComparison.Ordinal))
             .Select(key => nodes.FirstOrDefault(node => "p:" + node.Process == key && node.IsAlive))
             .OfType<Node>().ToList();
-        foreach (var decision in ledger.Decisions.Where(one => one.Made is not null
-            && (!one.IsUnheld || one.IsDue) && one.LiftBegunAt == long.MaxValue && one.Receipt?.State != ReceiptState.Journaled
-            && !inLog.Contains(one.Made.Id)))
+        foreach (var decision in ledger.Decisions)
         {
-            if (decision.IsAcknowledged && Lives(decision) && reported.Find(node => node.Blacklist!.Index.EntryOf(decision.Made!.Id) is not null) is { } holder)
+            if (decision.Made is { } made && inLog.Contains((made.Id, false)))
             {
-                world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
+                decision.IsUnheld &= server != redis.Master;
             }
-            decision.IsUnheld = true;
-            decision.IsDue = !decision.IsAcknowledged && reported.Contains(decision.By);
+            else if (decision is { Made: not null, IsLifted: false, Receipt.State: not ReceiptState.Journaled } or { Made: not null, Receipt: null })
+            {
+                ClosedWithout(decision, reported);
+            }
+            if (decision is { Made: not null, LiftBegunAt: < long.MaxValue })
+            {
+                ClosedWithoutLift(decision, reported, inLog.Contains((decision.Made.Id, true)), server);
+            }
+        }
+    }
+
+    private void ClosedWithout(Decision decision, List<Node> reported)
+    {
+        if (decision.IsUnheld && !decision.IsDue)
+        {
+            return;
+        }
+        if (decision is { IsAcknowledged: true, LiftBegunAt: long.MaxValue } && Lives(decision) && reported.Find(node => node.Knows(decision)) is { } holder)
+        {
+            world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
+        }
+        decision.IsUnheld = true;
+        decision.IsDue = !decision.IsAcknowledged && reported.Contains(decision.By);
+    }
+
+    private void ClosedWithoutLift(Decision decision, List<Node> reported, bool isInLog, RedisServer server)
+    {
+        if (isInLog || decision.IsLiftUnheld)
+        {
+            decision.IsLiftUnheld &= !isInLog || server != redis.Master;
+            return;
+        }
+        if (decision.LiftReceipt is { State: not ReceiptState.Journaled } && Lives(decision)
+            && reported.Find(node => node.KnowsLiftOf(decision)) is { } holder)
+        {
+            world.Break(NothingLost, $"a recovery closed without the lift of {decision}, which {holder} held and did not give back");
+        }
+        decision.IsLiftUnheld = true;
+    }
+
+    /// <summary>An append was answered: what stands in the log then is held again, whatever closed without it before.</summary>
+    public void Acknowledged(Decision decision)
+    {
+        if (decision.IsUnheld && EntriesOf(redis.Master).Exists(entry => entry.Id == decision.Made!.Id && !entry.IsLift))
+        {
+            decision.IsUnheld = false;
         }
     }
 
@@ -195,10 +239,18 @@ internal sealed class Checkers(
             _ => node == decision.By && decision.AnsweredAt < began,
         };
 
-    private bool IsException(Decision decision, Node node) =>
-        (decision.IsUnheld && !decision.IsDue)
-        || decision.AnsweredAt <= _lonelyUntil
-        || node.AllClocksStoodUntil + LongestBound >= decision.StartedAt;
+    /// <summary>Whoever made a decision and lives knows it, whatever a log has lost; and each exception lasts only as long as
+    /// a lease that it explains.</summary>
+    private bool IsException(Decision decision, Node node, long began) =>
+        (decision.IsUnheld && !decision.IsDue && !decision.IsMadeBy(node))
+        || IsUntold(decision.AnsweredAt, began)
+        || HasStood(node, decision.StartedAt, began);
+
+    private bool IsUntold(long answeredAt, long began) =>
+        answeredAt <= _lonelyUntil && began <= _lonelyUntil + LongestBound;
+
+    private bool HasStood(Node node, long startedAt, long began) =>
+        node.AllClocksStoodUntil + LongestBound >= startedAt && began <= node.AllClocksStoodUntil + LongestBound;
 
     /// <summary>A log-in right after a cutoff is stamped past it, ahead of the clock. A node that cannot know that cutoff,
     /// because it or the other one cannot reach the log, or because everybody who held it is gone, may make a new one that
@@ -215,13 +267,18 @@ internal sealed class Checkers(
 
     /// <summary>Lifted, and this node must know: it is fresh, and the lift was confirmed everywhere.</summary>
     private bool IsUndone(Decision decision, Node node, long began, bool isFresh) =>
-        isFresh && !IsException(decision, node) && decision.LiftReceipt is { State: not ReceiptState.Journaled } && decision.LiftAnsweredAt
+        isFresh && !IsLiftException(decision, node, began) && decision.LiftReceipt is { State: not ReceiptState.Journaled } && decision.LiftAnsweredAt
             + (decision.LiftReceipt.State == ReceiptState.Stored ? LongestBound : 0) < began;
 
+    private bool IsLiftException(Decision decision, Node node, long began) =>
+        decision.IsLiftUnheld
+        || IsUntold(decision.LiftAnsweredAt, began)
+        || HasStood(node, decision.LiftBegunAt, began);
+
     /// <summary>Whether no clock in the world may have let it expire.</summary>
-    private bool Lives(Decision decision) => decision.Made!.Kind == RuleKind.Token
-        ? Lives(decision.Made.ExpiresAt!.Value + settings.Min(one => one.ClockSkew))
-        : Lives(decision.Made.MadeAt + settings[0].LongestTokenLifetime);
+    private bool Lives(Decision decision) => decision.Kind == RuleKind.Token
+        ? Lives(decision.Target.Facts.ExpiresAt!.Value + (HadOthers && others.ClockSkew < first.ClockSkew ? others : first).ClockSkew)
+        : Lives(World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + first.LongestTokenLifetime);
 
     private bool Lives(DateTimeOffset expires) =>
         expires == DateTimeOffset.MaxValue || expires > World.Beginning + TimeSpan.FromTicks(world.Now) + TimeSpan.FromSeconds(1);

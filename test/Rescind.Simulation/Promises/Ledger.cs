@@ -28,6 +28,9 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
         return this with { SigningInput = input, Facts = Read(input, 0) };
     }
 
+    /// <summary>What its issuer wrote, whatever a node makes of that.</summary>
+    public TokenFacts Written { get; private init; } = Facts;
+
     /// <summary>What a node sees of it. Somebody may have changed the signature of a token without making it
     /// invalid.</summary>
     public TokenFacts Presented(Random random) =>
@@ -38,14 +41,25 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
 }
 
 /// <summary>A revocation as its caller sees it.</summary>
-internal sealed class Decision(int number, RuleKind kind, string value, Node by, long startedAt)
+internal sealed class Decision(int number, RuleKind kind, Issued target, Node by, long startedAt)
 {
+    private readonly string _process = by.Process;
+
     /// <summary>Stands in the revocation's note.</summary>
     public string Number { get; } = number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     public RuleKind Kind => kind;
 
-    public string Value => value;
+    /// <summary>The token that it ends, with others or without.</summary>
+    public Issued Target => target;
+
+    /// <summary>What it ends, as revocations name it.</summary>
+    public string Value => kind switch
+    {
+        RuleKind.Token => target.Facts.TokenId,
+        RuleKind.Session => target.Written.Session!,
+        _ => target.Written.Subject!,
+    };
 
     public Node By => by;
 
@@ -80,8 +94,15 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     public long LiftAnsweredAt { get; set; } = long.MaxValue;
 
-    /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that.</summary>
+    /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that, until the log has it
+    /// again.</summary>
     public bool IsUnheld { get; set; }
+
+    /// <summary>The same of its lift.</summary>
+    public bool IsLiftUnheld { get; set; }
+
+    /// <summary>Where its lift was made.</summary>
+    public (Node Node, string Process) Lifter { get; set; }
 
     /// <summary>Then its writer took part in closing that recovery, and still waited for the answer to its append; so
     /// it must append again before it acknowledges.</summary>
@@ -91,27 +112,36 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     public bool IsLifted => LiftReceipt is not null;
 
+    /// <summary>Nobody has it any more, and nobody had to.</summary>
+    public bool IsLost => IsUnheld && IsUnkept && !IsMadeBy(by);
+
+    /// <summary>The same of its lift.</summary>
+    public bool IsLiftLost => IsLiftUnheld && IsLiftUnkept && Lifter.Node.Process != Lifter.Process;
+
+    /// <summary>Whether the process that made it is still the one on this node.</summary>
+    public bool IsMadeBy(Node node) => node == by && node.Process == _process;
+
     /// <summary>Whether it ends a token, by what its caller may expect: everything that existed when the call
     /// began.</summary>
     public bool MustEnd(Issued token) => kind switch
     {
-        RuleKind.Token => token.Facts.TokenId == value,
-        RuleKind.Session => token.Facts.Session == value,
-        RuleKind.Subject => token.Facts.Subject == value && token.LoggedInAt < startedAt,
+        RuleKind.Token => token == target,
+        RuleKind.Session => token.Written.Session == target.Written.Session,
+        RuleKind.Subject => token.Written.Subject == target.Written.Subject && token.LoggedInAt < startedAt,
         _ => false,
     };
 
     /// <summary>Whether it may end a token, by what was written down.</summary>
     public bool MayEnd(Issued token) => Made is not null && kind switch
     {
-        RuleKind.Token => token.Facts.TokenId == value,
-        RuleKind.Session => token.Facts.Session == value,
-        RuleKind.Subject => token.Facts.Subject == value
-            && (token.Facts.IssuedAt <= Made.IssuedBefore || token.Facts.AuthenticatedAt <= Made.IssuedBefore),
+        RuleKind.Token => token == target,
+        RuleKind.Session => token.Written.Session == target.Written.Session,
+        RuleKind.Subject => token.Written.Subject == target.Written.Subject
+            && (token.Written.IssuedAt <= Made.IssuedBefore || token.Written.AuthenticatedAt <= Made.IssuedBefore),
         _ => false,
     };
 
-    public override string ToString() => $"{kind} {value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
+    public override string ToString() => $"{kind} {Value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
 }
 
 /// <summary>All that clients know: what was issued and what was decided.</summary>
