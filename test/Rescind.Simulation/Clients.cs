@@ -92,8 +92,8 @@ internal sealed class Clients(
 
     private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
     {
-        var (stamp, at, isPrivate) = await node.DoAsync(blacklist => Task.FromResult(
-            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0 || node.IsAhead)));
+        var (stamp, at, isPrivate, isAhead) = await node.DoAsync(blacklist => Task.FromResult(
+            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0, node.IsAhead)));
         if (stamp == DateTimeOffset.MaxValue)
         {
             return;
@@ -105,7 +105,8 @@ internal sealed class Clients(
             AuthenticatedAt = of is null ? stamp : facts.AuthenticatedAt,
             ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(expires.ToUnixTimeSeconds()),
         };
-        var issued = new Issued(facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true);
+        var issued = new Issued(
+            facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true, isAhead || of?.IsAhead == true);
         var hasId = of is null ? !world.Chance(0.15) : of.SigningInput is null;
         issued = hasId ? issued : issued.WithoutId(++_number);
         facts = issued.Facts;
@@ -129,7 +130,7 @@ internal sealed class Clients(
             decision.Receipt = await node.DoAsync(blacklist =>
             {
                 ledger.Began(decision);
-                decision.BegunByClock = node.Clock.GetTimestamp();
+                decision.BegunByClock = node.Clock.Reading.Monotonic;
                 return blacklist.RevokeAsync(revocation).AsTask();
             });
         }

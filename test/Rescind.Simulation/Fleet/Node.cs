@@ -16,12 +16,15 @@ internal sealed class Node(
     World world, RedisGroup redis, Ledger ledger, BlacklistOptions first, BlacklistOptions others, int number, bool hasDisk,
     int servers)
 {
+    /// <summary>How long a check may wait for the log.</summary>
+    public static readonly TimeSpan CatchUp = new BlacklistOptions().CatchUpTimeout;
+
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private Turn? _turn;
     private bool _isChecking;
     private bool _wasSuspended;
-    private bool _stood;
+    private long _hidTimeAt = long.MinValue;
     private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
 
     public int Number => number;
@@ -59,9 +62,9 @@ internal sealed class Node(
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
     public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
 
-    /// <summary>Whether time ever passed that none of its clocks shows: both stood, or the one that went on was set
-    /// back.</summary>
-    public bool HidTime => _stood || (_wasSuspended && Clock.WasSetBack);
+    /// <summary>Whether time passed since it last read the log that none of its clocks shows: both stood, or the one that
+    /// went on was set back.</summary>
+    private bool HidTime => _hidTimeAt > Link!.Reads.LastGoodAt;
 
     public override string ToString() => $"node-{number}";
 
@@ -101,6 +104,7 @@ internal sealed class Node(
         {
             Clock.SetRight();
         }
+        HideTime(allClocks: false);
         LookForHiddenPause();
     }
 
@@ -117,8 +121,6 @@ internal sealed class Node(
     /// too.</summary>
     public void Suspend(TimeSpan time, bool allClocks)
     {
-        _wasSuspended = true;
-        _stood |= allClocks;
         Remember();
         Freeze();
         Clock.Stand(monotonic: true, wall: allClocks);
@@ -127,10 +129,15 @@ internal sealed class Node(
         {
             if (turn == _turn)
             {
+                _wasSuspended = true;
+                HideTime(allClocks);
                 Resume();
             }
         });
     }
+
+    private void HideTime(bool allClocks) =>
+        _hidTimeAt = allClocks || (_wasSuspended && Clock.WasSetBack) ? world.Now : _hidTimeAt;
 
     private void Remember()
     {
@@ -263,7 +270,10 @@ internal sealed class Node(
         public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel)
         {
             var feed = node.Blacklist!.Feed;
-            ledger.Completed(records, feed.Lease?.Sent.Timestamp, !feed.HasLoaded && node.Clock.Ahead < -Second);
+            var reads = node.Link!.Reads;
+            ledger.Completed(
+                records, begun => reads.AreBlind(begun, node.Options.Freshness), node.HidTime,
+                !feed.HasLoaded && node.Clock.Ahead < -Second);
             return _recent.AddAsync(records, cancel);
         }
 

@@ -19,6 +19,9 @@ internal sealed class Checkers(
     /// <summary>Times in tokens are whole seconds.</summary>
     private static readonly TimeSpan StampStep = TimeSpan.FromSeconds(1);
 
+    /// <summary>How far ahead of the clock a token is stamped at most (docs/decisions/0028).</summary>
+    private static readonly TimeSpan FurthestStamp = TimeSpan.FromSeconds(25);
+
     /// <summary>How far back a lease of any node may reach, by its own clock: of those settings that were ever used.</summary>
     private long LongestBound => Math.Max((first.Freshness * 1.25).Ticks, HadOthers ? (others.Freshness * 1.25).Ticks : 0);
 
@@ -259,11 +262,13 @@ internal sealed class Checkers(
     /// is behind.</summary>
     private bool IsSteppedOver(Decision decision, Issued token) =>
         decision.Kind == RuleKind.Subject
-        && (token.IsPrivate || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
+        && (token.IsPrivate || token.IsAhead || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
             || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
-        && token.Facts.AuthenticatedAt > decision.Made!.IssuedBefore
-        && (token.Facts.AuthenticatedAt > World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + TimeSpan.FromSeconds(1)
-            || (decision.IsBlind && decision.By.HidTime) || decision.IsBehind);
+        && token.Written.AuthenticatedAt > decision.Made!.IssuedBefore
+        && (token.IsAhead || token.Written.AuthenticatedAt <= At(token.LoggedInAt) + FurthestStamp)
+        && (token.Written.AuthenticatedAt > At(decision.StartedAt) + StampStep || decision.HidTime || decision.IsBehind);
+
+    private static DateTimeOffset At(long time) => World.Beginning + TimeSpan.FromTicks(time);
 
     /// <summary>Lifted, and this node must know: it is fresh, and the lift was confirmed everywhere.</summary>
     private bool IsUndone(Decision decision, Node node, long began, bool isFresh) =>
@@ -278,10 +283,10 @@ internal sealed class Checkers(
     /// <summary>Whether no clock in the world may have let it expire.</summary>
     private bool Lives(Decision decision) => decision.Kind == RuleKind.Token
         ? Lives(decision.Target.Facts.ExpiresAt!.Value + (HadOthers && others.ClockSkew < first.ClockSkew ? others : first).ClockSkew)
-        : Lives(World.Beginning + TimeSpan.FromTicks(decision.StartedAt) + first.LongestTokenLifetime);
+        : Lives(At(decision.StartedAt) + first.LongestTokenLifetime);
 
     private bool Lives(DateTimeOffset expires) =>
-        expires == DateTimeOffset.MaxValue || expires > World.Beginning + TimeSpan.FromTicks(world.Now) + TimeSpan.FromSeconds(1);
+        expires == DateTimeOffset.MaxValue || expires > At(world.Now) + TimeSpan.FromSeconds(1);
 
     private static List<LogEntry> EntriesOf(RedisServer server)
     {

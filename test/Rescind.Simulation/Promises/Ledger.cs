@@ -8,9 +8,9 @@ namespace Rescind.Simulation;
 /// <param name="Facts">What it says.</param>
 /// <param name="At">When it was issued.</param>
 /// <param name="LoggedInAt">When its session began.</param>
-/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over, or knew no time
-/// but that of its wall clock, which was ahead.</param>
-internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate)
+/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
+/// <param name="IsAhead">Whether its node knew no time but that of its wall clock, which was ahead.</param>
+internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate, bool IsAhead)
 {
     /// <summary>Header and payload of a token without <c>jti</c>; null: it has one.</summary>
     public string? SigningInput { get; private init; }
@@ -74,6 +74,9 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 
     /// <summary>Its node could not read the log when it decided, so it may not know the newest cutoffs.</summary>
     public bool IsBlind { get; set; }
+
+    /// <summary>And time had passed since it last could that none of its clocks shows.</summary>
+    public bool HidTime { get; set; }
 
     /// <summary>Its node had not read the log since its start and its wall clock was behind: it knew no other time.</summary>
     public bool IsBehind { get; set; }
@@ -161,15 +164,16 @@ internal sealed class Ledger
 
     /// <summary>A node completed revocations and is about to append them.</summary>
     /// <param name="records">What it decided.</param>
-    /// <param name="newest">When it last read the log, by its monotonic clock; null: it has no lease.</param>
+    /// <param name="isBlind">Whether it could not read the log since a time of its monotonic clock.</param>
+    /// <param name="hidTime">Whether time has passed since it last read it that none of its clocks shows.</param>
     /// <param name="isBehind">Whether it knew no time but that of its wall clock, which was behind.</param>
-    public void Completed(IReadOnlyList<Revocation> records, long? newest, bool isBehind)
+    public void Completed(IReadOnlyList<Revocation> records, Func<long, bool> isBlind, bool hidTime, bool isBehind)
     {
         foreach (var record in records.Where(record => record.LiftedAt is null))
         {
             var decision = _byNumber[record.Note!];
-            (decision.Made, decision.IsBlind) = (record, newest is null || newest < decision.BegunByClock);
-            decision.IsBehind = isBehind;
+            (decision.Made, decision.IsBlind) = (record, isBlind(decision.BegunByClock));
+            (decision.HidTime, decision.IsBehind) = (decision.IsBlind && hidTime, isBehind);
         }
     }
 }
