@@ -92,7 +92,7 @@ internal sealed class Clients(
 
     private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
     {
-        var (stamp, at, isPrivate, isAhead) = await node.DoAsync(blacklist => Task.FromResult(
+        var (stamp, at, isPrivate, isAhead) = await node.DoAsync("issue", blacklist => Task.FromResult(
             (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0, node.IsAhead)));
         if (stamp == DateTimeOffset.MaxValue)
         {
@@ -127,7 +127,7 @@ internal sealed class Clients(
         };
         try
         {
-            decision.Receipt = await node.DoAsync(blacklist =>
+            decision.Receipt = await node.DoAsync($"revoke {decision}", blacklist =>
             {
                 ledger.Began(decision);
                 decision.BegunByClock = node.Clock.Reading.Monotonic;
@@ -136,12 +136,12 @@ internal sealed class Clients(
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
-            world.Tell($"{decision} failed: {fault.Message}");
+            checkers.Failed(node, decision.ToString(), decision.StartedAt, fault.Message);
             return;
         }
         decision.AnsweredAt = world.Now;
         checkers.Acknowledged(decision);
-        decision.IsUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.StartedAt;
+        decision.IsUnkept = !node.HasDiskSince(decision.StartedAt);
         world.Tell($"{decision} answered {decision.Receipt.State}, "
             + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
         AskAround(token);
@@ -197,11 +197,11 @@ internal sealed class Clients(
         try
         {
             decision.LiftReceipt = await node.DoAsync(
-                blacklist => blacklist.LiftAsync([decision.Made!.Id], "mistake", "sim").AsTask());
+                $"lift {decision}", blacklist => blacklist.LiftAsync([decision.Made!.Id], "mistake", "sim").AsTask());
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
-            world.Tell($"the lift of {decision} failed: {fault.Message}");
+            checkers.Failed(node, $"the lift of {decision}", decision.LiftBegunAt, fault.Message);
             return;
         }
         if (decision.LiftReceipt is null)
@@ -211,7 +211,7 @@ internal sealed class Clients(
             return;
         }
         decision.LiftAnsweredAt = world.Now;
-        decision.IsLiftUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.LiftBegunAt;
+        decision.IsLiftUnkept = !node.HasDiskSince(decision.LiftBegunAt);
         world.Tell($"the lift of {decision} answered {decision.LiftReceipt.State}");
     }
 
@@ -219,7 +219,7 @@ internal sealed class Clients(
     {
         try
         {
-            var result = await node.DoAsync(blacklist => blacklist.CompactAsync().AsTask());
+            var result = await node.DoAsync("compact", blacklist => blacklist.CompactAsync().AsTask());
             world.Tell($"{node} compacted, {result.EntriesDropped} dropped");
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)

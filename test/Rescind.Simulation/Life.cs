@@ -96,7 +96,7 @@ internal sealed class Life
         for (var quiet = 0; quiet < 5 && _world.Now < latest && _world.Broken is null; quiet++)
         {
             _world.RunTo(Math.Min(latest, _world.Now + _options.Freshness.Ticks));
-            quiet = _nodes.TrueForAll(node => node.IsConfirmed) && _world.Now >= _redis.UnderWayUntil ? quiet : 0;
+            quiet = _nodes.TrueForAll(node => node is { IsConfirmed: true, Open.Count: 0 }) && _world.Now >= _redis.UnderWayUntil ? quiet : 0;
         }
     }
 

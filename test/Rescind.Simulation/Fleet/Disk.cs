@@ -23,7 +23,10 @@ internal sealed class Disk(World world) : IJournal
     }
 
     /// <summary>When it last stopped being full.</summary>
-    public long FullUntil { get; private set; } = long.MinValue;
+    private long FullUntil { get; set; } = long.MinValue;
+
+    /// <summary>Whether it could be written all the time since then.</summary>
+    public bool HasWorkedSince(long time) => !IsFull && FullUntil < time;
 
     public async ValueTask<JournalPage> LoadAsync(long after, int max, CancellationToken cancel)
     {

@@ -8,7 +8,8 @@ namespace Rescind.Simulation;
 /// <param name="Verdict">How it ended.</param>
 /// <param name="IsFresh">Whether the node was fresh then.</param>
 /// <param name="Known">A revocation of the token that stood in the node's index before it and after.</param>
-internal sealed record Check(long Began, Verdict Verdict, bool IsFresh, Decision? Known);
+/// <param name="Took">How long it took by the node's monotonic clock, if nothing interrupted it.</param>
+internal sealed record Check(long Began, Verdict Verdict, bool IsFresh, Decision? Known, long Took);
 
 /// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
 /// and the clocks that it had.</summary>
@@ -23,6 +24,7 @@ internal sealed class Node(
 
     private Turn? _turn;
     private bool _isChecking;
+    private List<string> _open = [];
     private bool _wasSuspended;
     private long _hidTimeAt = long.MinValue;
     private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
@@ -71,7 +73,7 @@ internal sealed class Node(
     public void Start()
     {
         var turn = new Turn(world, ToString());
-        (_turn, IsAlive) = (turn, true);
+        (_turn, IsAlive, _open) = (turn, true, []);
         Link = new Link(world, redis, Clock, turn);
         var names = new RedisNames("sim", ToString(), 0);
         Process = names.Process;
@@ -163,32 +165,48 @@ internal sealed class Node(
         }
     }
 
+    /// <summary>The calls of this process that have not come back.</summary>
+    public IReadOnlyList<string> Open => _open;
+
+    /// <summary>Whether what it was asked since then could be kept on its disk.</summary>
+    public bool HasDiskSince(long time) => Disk?.HasWorkedSince(time) == true;
+
     /// <summary>Does something in the process; never completes when it dies.</summary>
-    public Task<T> DoAsync<T>(Func<Blacklist, Task<T>> work)
+    public async Task<T> DoAsync<T>(string what, Func<Blacklist, Task<T>> work)
     {
-        var blacklist = Blacklist!;
-        return _turn!.Start(() => work(blacklist));
+        var (blacklist, open) = (Blacklist!, _open);
+        open.Add(what);
+        try
+        {
+            return await _turn!.Start(() => work(blacklist));
+        }
+        finally
+        {
+            open.Remove(what);
+        }
     }
 
     /// <summary>A check, in the middle of which the thread may lose the processor, or the whole process may.</summary>
     /// <returns>How it went; null for a token that the validator refuses, because it has expired by the wall
     /// clock.</returns>
-    public Task<Check?> CheckAsync(Issued token) => DoAsync(async blacklist =>
+    public Task<Check?> CheckAsync(Issued token) => DoAsync("check", async blacklist =>
     {
-        var (began, presented) = (world.Now, token.Presented(world.Random));
+        var (began, presented, turn) = (world.Now, token.Presented(world.Random), _turn!);
         if (IsOver(presented))
         {
             return null;
         }
         var known = ledger.Decisions.Where(one => one.MayEnd(token) && Knows(one)).ToList();
-        if (world.Chance(0.05))
+        var (isInterrupted, pauses, clock) = (world.Chance(0.05), turn.Pauses, Clock.Reading.Monotonic);
+        if (isInterrupted)
         {
             Interrupt();
         }
         var check = blacklist.CheckAsync(presented);
         Clock.Read = null;
         var verdict = await check;
-        return new Check(began, verdict, blacklist.Feed.IsFresh, known.Find(Knows));
+        var took = isInterrupted || turn.Pauses != pauses ? 0 : Clock.Reading.Monotonic - clock;
+        return new Check(began, verdict, blacklist.Feed.IsFresh, known.Find(Knows), took);
     });
 
     /// <summary>A check that nothing interrupts and that waits for nothing; null as above.</summary>
@@ -197,7 +215,7 @@ internal sealed class Node(
         var presented = token.Presented(world.Random);
         return IsOver(presented) ? null : new Check(
             world.Now, Blacklist!.Check(presented), Blacklist.Feed.IsFresh,
-            ledger.Decisions.Find(one => one.MayEnd(token) && Knows(one)));
+            ledger.Decisions.Find(one => one.MayEnd(token) && Knows(one)), 0);
     }
 
     /// <summary>Whether a revocation stands in its index.</summary>

@@ -41,7 +41,7 @@ internal sealed class Checkers(
     /// <summary>A check is over.</summary>
     public void Answered(Node node, Issued token, Check check)
     {
-        var (began, verdict, isFresh, stood) = check;
+        var (began, verdict, isFresh, stood, took) = check;
         Verdicts[(int)verdict]++;
         _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
         if (verdict == Verdict.Accepted)
@@ -64,6 +64,10 @@ internal sealed class Checkers(
             && !ledger.Decisions.Any(one => one.MayEnd(token) && !IsUndone(one, node, began, isFresh)))
         {
             world.Break(NoFalseRefusal, $"{node} refused {token.Facts.TokenId}, and nothing that is in force ends it");
+        }
+        if (took > Node.CatchUp.Ticks + TimeSpan.TicksPerMillisecond)
+        {
+            world.Break(Progress, $"{node} took {took / 10_000.0:0.000} ms for a check that nothing interrupted");
         }
         if (verdict != Verdict.Revoked && stood is not null)
         {
@@ -97,6 +101,10 @@ internal sealed class Checkers(
             {
                 world.Break(Progress, $"{node} is {(status.Fresh ? "fresh" : "not fresh")}, owes "
                     + $"{status.Log.JournalPending}, fault: {status.Fault}");
+            }
+            if (node.Open.Count != 0)
+            {
+                world.Break(Progress, $"{node} still owes an answer to: {string.Join(", ", node.Open)}");
             }
         }
         var inLog = EntriesOf(redis.Master);
@@ -223,6 +231,16 @@ internal sealed class Checkers(
             world.Break(NothingLost, $"a recovery closed without the lift of {decision}, which {holder} held and did not give back");
         }
         decision.IsLiftUnheld = true;
+    }
+
+    /// <summary>A revocation or a lift failed, which a node with a disk that works has no reason for.</summary>
+    public void Failed(Node node, string what, long since, string fault)
+    {
+        world.Tell($"{what} failed: {fault}");
+        if (node.HasDiskSince(since))
+        {
+            world.Break(Progress, $"{what} failed on {node}, though its disk works: {fault}");
+        }
     }
 
     /// <summary>An append was answered: what stands in the log then is held again, whatever closed without it before.</summary>
