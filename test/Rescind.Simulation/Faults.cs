@@ -63,6 +63,7 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
     [
         Crash, Crash, FreezeProcess, SuspendMachine, PauseAllClocks, CutPull, CutPush, CutAnswers, Lossy, Slow, DiskFull, StepClock,
         OtherSettings, Deploy, RedisAway, RedisRestarts, RedisRestartsEmpty, RedisRolledBack, Flush, FailOver, RedisFull,
+        ReplicaAway, ReplicaStalls,
     ];
 
     private Node? Any() => nodes[Random.Next(nodes.Count)] is { IsAlive: true, IsFrozen: false } node ? node : null;
@@ -238,6 +239,28 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
             var isOldAlive = world.Chance(0.5);
             world.Tell($"a replica becomes the master, the old one {(isOldAlive ? "goes on" : "is dead")}");
             redis.FailOver(isOldAlive, world.Between(10, Bound * 8));
+        }
+    }
+
+    private void ReplicaAway() => WithReplica("goes away", replica => replica.IsUp = false);
+
+    private void ReplicaStalls() => WithReplica("takes in nothing", replica => replica.IsStalled = true);
+
+    private void WithReplica(string what, Action<RedisServer> begin)
+    {
+        if (redis.AnyReplica() is { } replica)
+        {
+            world.Tell($"{replica.Name} {what}");
+            begin(replica);
+            world.After(world.Between(10, Bound * 8), () =>
+            {
+                if (!_isOver && replica.MasterOfIt is not null && (!replica.IsUp || replica.IsStalled))
+                {
+                    replica.GoOn();
+                    redis.Lead(replica);
+                    world.Tell($"{replica.Name} follows again");
+                }
+            });
         }
     }
 

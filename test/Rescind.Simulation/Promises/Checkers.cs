@@ -284,7 +284,8 @@ internal sealed class Checkers(
             || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
         && token.Written.AuthenticatedAt > decision.Made!.IssuedBefore
         && (token.IsAhead || token.Written.AuthenticatedAt <= At(token.LoggedInAt) + FurthestStamp)
-        && (token.Written.AuthenticatedAt > At(decision.StartedAt) + StampStep || decision.HidTime || decision.IsBehind);
+        && (token.Written.AuthenticatedAt > At(decision.StartedAt) + StampStep
+            || decision is { IsBlind: true, HidTime: true } or { IsBehind: true });
 
     private static DateTimeOffset At(long time) => World.Beginning + TimeSpan.FromTicks(time);
 
@@ -298,10 +299,12 @@ internal sealed class Checkers(
         || IsUntold(decision.LiftAnsweredAt, began)
         || HasStood(node, decision.LiftBegunAt, began);
 
-    /// <summary>Whether no clock in the world may have let it expire.</summary>
+    /// <summary>Whether no clock in the world may have let it expire. A node that cannot know how late it is has its rules end
+    /// as much too early.</summary>
     private bool Lives(Decision decision) => decision.Kind == RuleKind.Token
         ? Lives(decision.Target.Facts.ExpiresAt!.Value + (HadOthers && others.ClockSkew < first.ClockSkew ? others : first).ClockSkew)
-        : Lives(At(decision.StartedAt) + first.LongestTokenLifetime);
+        : Lives((decision is { HidTime: false, IsBehind: false } || decision.Made!.MadeAt > At(decision.StartedAt)
+            ? At(decision.StartedAt) : decision.Made.MadeAt) + first.LongestTokenLifetime);
 
     private bool Lives(DateTimeOffset expires) =>
         expires == DateTimeOffset.MaxValue || expires > At(world.Now) + TimeSpan.FromSeconds(1);

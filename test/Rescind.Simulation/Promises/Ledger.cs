@@ -75,7 +75,7 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
     /// <summary>Its node could not read the log when it decided, so it may not know the newest cutoffs.</summary>
     public bool IsBlind { get; set; }
 
-    /// <summary>And time had passed since it last could that none of its clocks shows.</summary>
+    /// <summary>Time had passed since it last read the log that none of its clocks shows.</summary>
     public bool HidTime { get; set; }
 
     /// <summary>Its node had not read the log since its start and its wall clock was behind: it knew no other time.</summary>
@@ -173,7 +173,7 @@ internal sealed class Ledger
         {
             var decision = _byNumber[record.Note!];
             (decision.Made, decision.IsBlind) = (record, isBlind(decision.BegunByClock));
-            (decision.HidTime, decision.IsBehind) = (decision.IsBlind && hidTime, isBehind);
+            (decision.HidTime, decision.IsBehind) = (hidTime, isBehind);
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class Link : IRedisLink
 
     public Link(World world, RedisGroup group, NodeClock clock, Turn turn)
     {
-        (_world, _group, _clock, _turn, _server) = (world, group, clock, turn, group.Master);
+        (_world, _group, _clock, _turn, _server) = (world, group, clock, turn, group.Found());
         Reads = new Reads(world, clock);
         group.Add(this);
     }
