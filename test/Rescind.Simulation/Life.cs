@@ -73,7 +73,7 @@ internal sealed class Life
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options, Pace);
         _faults = new Faults(_world, _redis, _nodes, _options);
         _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
-        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms and {others.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms and {others.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}, batches of {_options.LargestBatch}"));
     }
 
     /// <summary>How many times slower a life is than most: in slow ones, rules expire.</summary>
@@ -87,6 +87,7 @@ internal sealed class Life
         ClockSkew = TimeSpan.FromSeconds(_world.Random.Next(0, LongestSkew + 1)),
         WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
         TokensCarryIssuedAt = _world.Chance(0.5),
+        LargestBatch = _world.Chance(0.15) ? _world.Random.Next(1, 21) : 10_000,
     };
 
     /// <summary>Goes on until everything is confirmed and has arrived, and a few bounds longer, at most until the stated

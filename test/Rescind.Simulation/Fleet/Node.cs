@@ -272,7 +272,10 @@ internal sealed class Node(
     {
         try
         {
-            await blacklist.RunAsync(CancellationToken.None);
+            // As Blacklist.RunAsync, whose task ends only when both have.
+            _ = new DailyCompaction(blacklist.CompactAsync, Clock, NullLogger.Instance).RunAsync(1, CancellationToken.None);
+            await blacklist.Feed.RunAsync(CancellationToken.None);
+            world.Break("the feed goes on", $"{this} stopped following");
         }
         catch (Exception fault)
         {

@@ -191,7 +191,7 @@ internal sealed class Checkers(
         {
             if (decision.Made is { } made && inLog.Contains((made.Id, false)))
             {
-                decision.IsUnheld &= server != redis.Master;
+                Held(decision, server);
             }
             else if (decision is { Made: not null, IsLifted: false, Receipt.State: not ReceiptState.Journaled } or { Made: not null, Receipt: null })
             {
@@ -201,6 +201,15 @@ internal sealed class Checkers(
             {
                 ClosedWithoutLift(decision, reported, inLog.Contains((decision.Made.Id, true)), server);
             }
+        }
+    }
+
+    /// <summary>The log has it, whatever closed without it before.</summary>
+    private void Held(Decision decision, RedisServer server)
+    {
+        if (decision.IsUnheld && server == redis.Master)
+        {
+            decision.UnheldUntil = world.Now;
         }
     }
 
@@ -214,7 +223,7 @@ internal sealed class Checkers(
         {
             world.Break(NothingLost, $"a recovery closed without {decision}, which {holder} held and did not give back");
         }
-        decision.IsUnheld = true;
+        decision.UnheldUntil = long.MaxValue;
         decision.IsDue = !decision.IsAcknowledged && reported.Contains(decision.By);
     }
 
@@ -248,7 +257,7 @@ internal sealed class Checkers(
     {
         if (decision.IsUnheld && EntriesOf(redis.Master).Exists(entry => entry.Id == decision.Made!.Id && !entry.IsLift))
         {
-            decision.IsUnheld = false;
+            Held(decision, redis.Master);
         }
     }
 
@@ -279,9 +288,9 @@ internal sealed class Checkers(
     /// for the log stood still. Nor does one of a node that was just started, cannot read the log, and whose wall clock
     /// is behind.</summary>
     private bool IsSteppedOver(Decision decision, Issued token) =>
-        decision.Kind == RuleKind.Subject
+        decision.HasCutoff
         && (token.IsPrivate || token.IsAhead || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
-            || ledger.Decisions.Exists(one => one.IsUnheld && one.Kind == RuleKind.Subject && one.Value == decision.Value))
+            || ledger.Decisions.Exists(one => one.UnheldUntil >= decision.StartedAt && one.HasCutoff && one.Names(token)))
         && token.Written.AuthenticatedAt > decision.Made!.IssuedBefore
         && (token.IsAhead || token.Written.AuthenticatedAt <= At(token.LoggedInAt) + FurthestStamp)
         && (token.Written.AuthenticatedAt > At(decision.StartedAt) + StampStep

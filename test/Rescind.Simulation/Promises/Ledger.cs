@@ -20,11 +20,12 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
     {
         static string Encoded(string json) => Base64UrlEncoder.Encode(json);
         var payload = $$"""
-            {"iss":"{{Facts.Issuer}}","sub":"{{Facts.Subject}}","sid":"{{Facts.Session}}","n":{{number}},
+            {"iss":"{{Facts.Issuer}}","sub":"{{Facts.Subject}}","sid":"{{Facts.Session}}","n":{{number}},"client_id":"{{Facts.Client}}",
             "iat":{{Facts.IssuedAt!.Value.ToUnixTimeSeconds()}},"exp":{{Facts.ExpiresAt!.Value.ToUnixTimeSeconds()}},
             "auth_time":{{Facts.AuthenticatedAt!.Value.ToUnixTimeSeconds()}}}
             """;
-        var input = $"{Encoded("""{"alg":"ES256"}""")}.{Encoded(payload)}";
+        var header = $$"""{"alg":"ES256","kid":"{{Facts.KeyId}}"}""";
+        var input = $"{Encoded(header)}.{Encoded(payload)}";
         return this with { SigningInput = input, Facts = Read(input, 0) };
     }
 
@@ -58,8 +59,14 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
     {
         RuleKind.Token => target.Facts.TokenId,
         RuleKind.Session => target.Written.Session!,
-        _ => target.Written.Subject!,
+        RuleKind.Subject => target.Written.Subject!,
+        RuleKind.Client => target.Written.Client!,
+        RuleKind.Key => target.Written.KeyId!,
+        _ => target.Written.Issuer,
     };
+
+    /// <summary>Whether it ends what was issued before.</summary>
+    public bool HasCutoff => kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
 
     public Node By => by;
 
@@ -99,7 +106,10 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 
     /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that, until the log has it
     /// again.</summary>
-    public bool IsUnheld { get; set; }
+    public bool IsUnheld => UnheldUntil == long.MaxValue;
+
+    /// <summary>Until when that was so; the largest number: still.</summary>
+    public long UnheldUntil { get; set; } = long.MinValue;
 
     /// <summary>The same of its lift.</summary>
     public bool IsLiftUnheld { get; set; }
@@ -126,22 +136,21 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 
     /// <summary>Whether it ends a token, by what its caller may expect: everything that existed when the call
     /// began.</summary>
-    public bool MustEnd(Issued token) => kind switch
-    {
-        RuleKind.Token => token == target,
-        RuleKind.Session => token.Written.Session == target.Written.Session,
-        RuleKind.Subject => token.Written.Subject == target.Written.Subject && token.LoggedInAt < startedAt,
-        _ => false,
-    };
+    public bool MustEnd(Issued token) => Names(token) && (!HasCutoff || token.LoggedInAt < startedAt);
 
     /// <summary>Whether it may end a token, by what was written down.</summary>
-    public bool MayEnd(Issued token) => Made is not null && kind switch
+    public bool MayEnd(Issued token) => Made is not null && Names(token) && (!HasCutoff
+        || token.Written.IssuedAt <= Made.IssuedBefore || token.Written.AuthenticatedAt <= Made.IssuedBefore);
+
+    /// <summary>Whether it names a token, whatever the times say.</summary>
+    public bool Names(Issued token) => kind switch
     {
         RuleKind.Token => token == target,
         RuleKind.Session => token.Written.Session == target.Written.Session,
-        RuleKind.Subject => token.Written.Subject == target.Written.Subject
-            && (token.Written.IssuedAt <= Made.IssuedBefore || token.Written.AuthenticatedAt <= Made.IssuedBefore),
-        _ => false,
+        RuleKind.Subject => token.Written.Subject == target.Written.Subject,
+        RuleKind.Client => token.Written.Client == target.Written.Client,
+        RuleKind.Key => token.Written.KeyId == target.Written.KeyId,
+        _ => token.Written.Issuer == target.Written.Issuer,
     };
 
     public override string ToString() => $"{kind} {Value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
