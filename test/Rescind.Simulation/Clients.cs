@@ -116,7 +116,7 @@ internal sealed class Clients(
         var hasId = of is null ? !world.Chance(0.15) : of.SigningInput is null;
         issued = hasId ? issued : issued.WithoutId(++_number);
         facts = issued.Facts;
-        ledger.Tokens.Add(issued);
+        ledger.Add(issued);
         world.Tell($"{node} issued {facts.TokenId} of {facts.Subject}, iat {facts.IssuedAt:HH:mm:ss}");
     }
 

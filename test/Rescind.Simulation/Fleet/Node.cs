@@ -196,7 +196,7 @@ internal sealed class Node(
         {
             return null;
         }
-        var known = ledger.Decisions.Where(one => one.MayEnd(token) && Knows(one)).ToList();
+        var known = token.NamedBy.FindAll(one => one.MayEnd(token) && Knows(one));
         var (isInterrupted, pauses, clock) = (world.Chance(0.05), turn.Pauses, Clock.Reading.Monotonic);
         if (isInterrupted)
         {
@@ -215,7 +215,7 @@ internal sealed class Node(
         var presented = token.Presented(world.Random);
         return IsOver(presented) ? null : new Check(
             world.Now, Blacklist!.Check(presented), Blacklist.Feed.IsFresh,
-            ledger.Decisions.Find(one => one.MayEnd(token) && Knows(one)), 0);
+            token.NamedBy.Find(one => one.MayEnd(token) && Knows(one)), 0);
     }
 
     /// <summary>Whether a revocation stands in its index.</summary>

@@ -46,7 +46,7 @@ internal sealed class Checkers(
         _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
         if (verdict == Verdict.Accepted)
         {
-            foreach (var decision in ledger.Decisions.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
+            foreach (var decision in token.NamedBy.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
             {
                 if (IsException(decision, node, began) || IsSteppedOver(decision, token))
                 {
@@ -61,7 +61,7 @@ internal sealed class Checkers(
             }
         }
         if (verdict == Verdict.Revoked
-            && !ledger.Decisions.Any(one => one.MayEnd(token) && !IsUndone(one, node, began, isFresh)))
+            && !token.NamedBy.Exists(one => one.MayEnd(token) && !IsUndone(one, node, began, isFresh)))
         {
             world.Break(NoFalseRefusal, $"{node} refused {token.Facts.TokenId}, and nothing that is in force ends it");
         }
@@ -136,7 +136,7 @@ internal sealed class Checkers(
             .DistinctBy(entry => entry.Id).ToDictionary(entry => entry.Id, entry => Lives(entry.ExpiresAt));
         foreach (var token in ledger.Tokens.Where(one => Lives(one.Facts.ExpiresAt!.Value)))
         {
-            var rules = ledger.Decisions.Where(one => one.Made is { } made && standing.ContainsKey(made.Id) && one.MayEnd(token))
+            var rules = token.NamedBy.Where(one => one.Made is { } made && standing.ContainsKey(made.Id) && one.MayEnd(token))
                 .Select(one => standing[one.Made!.Id]).ToList();
             foreach (var node in nodes)
             {
@@ -290,7 +290,7 @@ internal sealed class Checkers(
     private bool IsSteppedOver(Decision decision, Issued token) =>
         decision.HasCutoff
         && (token.IsPrivate || token.IsAhead || decision.IsBlind || decision.Receipt!.State == ReceiptState.Journaled
-            || ledger.Decisions.Exists(one => one.UnheldUntil >= decision.StartedAt && one.HasCutoff && one.Names(token)))
+            || token.NamedBy.Exists(one => one.UnheldUntil >= decision.StartedAt && one.HasCutoff))
         && token.Written.AuthenticatedAt > decision.Made!.IssuedBefore
         && (token.IsAhead || token.Written.AuthenticatedAt <= At(token.LoggedInAt) + FurthestStamp)
         && (token.Written.AuthenticatedAt > At(decision.StartedAt) + StampStep

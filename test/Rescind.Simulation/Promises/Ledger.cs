@@ -29,6 +29,9 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
         return this with { SigningInput = input, Facts = Read(input, 0) };
     }
 
+    /// <summary>The decisions that name it, whatever the times say, as they were begun.</summary>
+    public List<Decision> NamedBy { get; } = [];
+
     /// <summary>What its issuer wrote, whatever a node makes of that.</summary>
     public TokenFacts Written { get; private init; } = Facts;
 
@@ -134,18 +137,18 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
     /// <summary>Whether the process that made it is still the one on this node.</summary>
     public bool IsMadeBy(Node node) => node == by && node.Process == _process;
 
-    /// <summary>Whether it ends a token, by what its caller may expect: everything that existed when the call
+    /// <summary>Whether it ends a token that it names, by what its caller may expect: everything that existed when the call
     /// began.</summary>
-    public bool MustEnd(Issued token) => Names(token) && (!HasCutoff || token.LoggedInAt < startedAt);
+    public bool MustEnd(Issued token) => !HasCutoff || token.LoggedInAt < startedAt;
 
-    /// <summary>Whether it may end a token, by what was written down.</summary>
-    public bool MayEnd(Issued token) => Made is not null && Names(token) && (!HasCutoff
+    /// <summary>Whether it may end a token that it names, by what was written down.</summary>
+    public bool MayEnd(Issued token) => Made is not null && (!HasCutoff
         || token.Written.IssuedAt <= Made.IssuedBefore || token.Written.AuthenticatedAt <= Made.IssuedBefore);
 
     /// <summary>Whether it names a token, whatever the times say.</summary>
     public bool Names(Issued token) => kind switch
     {
-        RuleKind.Token => token == target,
+        RuleKind.Token => ReferenceEquals(token, target),
         RuleKind.Session => token.Written.Session == target.Written.Session,
         RuleKind.Subject => token.Written.Subject == target.Written.Subject,
         RuleKind.Client => token.Written.Client == target.Written.Client,
@@ -160,14 +163,26 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 internal sealed class Ledger
 {
     private readonly Dictionary<string, Decision> _byNumber = new(StringComparer.Ordinal);
+    private readonly List<Issued> _tokens = [];
+    private readonly List<Decision> _decisions = [];
 
-    public List<Issued> Tokens { get; } = [];
+    public IReadOnlyList<Issued> Tokens => _tokens;
 
-    public List<Decision> Decisions { get; } = [];
+    public IReadOnlyList<Decision> Decisions => _decisions;
+
+    public void Add(Issued token)
+    {
+        _tokens.Add(token);
+        token.NamedBy.AddRange(_decisions.Where(one => one.Names(token)));
+    }
 
     public void Began(Decision decision)
     {
-        Decisions.Add(decision);
+        _decisions.Add(decision);
+        foreach (var token in _tokens.Where(decision.Names))
+        {
+            token.NamedBy.Add(decision);
+        }
         _byNumber.Add(decision.Number, decision);
     }
 
