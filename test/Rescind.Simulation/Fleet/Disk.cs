@@ -75,6 +75,15 @@ internal sealed class Disk(World world) : IJournal
         return 0;
     });
 
+    /// <summary>Completes once all is written that was asked for.</summary>
+    public async Task CloseAsync()
+    {
+        while (_committing.Count != 0)
+        {
+            await world.Delay(TimeSpan.FromMilliseconds(1));
+        }
+    }
+
     /// <summary>The process is gone: the newest commits are there or not.</summary>
     public void Crash()
     {

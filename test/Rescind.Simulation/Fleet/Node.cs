@@ -22,9 +22,13 @@ internal sealed class Node(
 
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
+    /// <summary>After so long a host kills.</summary>
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(30);
+
     private Turn? _turn;
     private bool _isChecking;
     private List<string> _open = [];
+    private Func<Task> _stop = static () => Task.CompletedTask;
     private bool _wasSuspended;
     private long _hidTimeAt = long.MinValue;
     private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
@@ -40,6 +44,9 @@ internal sealed class Node(
     public Blacklist? Blacklist { get; private set; }
 
     public bool IsAlive { get; private set; }
+
+    /// <summary>Whether it was told to end.</summary>
+    public bool IsStopping { get; private set; }
 
     /// <summary>Its key in the registry, drawn at its start.</summary>
     public string Process { get; private set; } = "";
@@ -73,7 +80,7 @@ internal sealed class Node(
     public void Start()
     {
         var turn = new Turn(world, ToString());
-        (_turn, IsAlive, _open) = (turn, true, []);
+        (_turn, IsAlive, IsStopping, _open) = (turn, true, false, []);
         Link = new Link(world, redis, Clock, turn);
         var names = new RedisNames("sim", ToString(), 0);
         Process = names.Process;
@@ -92,6 +99,38 @@ internal sealed class Node(
             redis.Remove(Link!);
             Disk?.Crash();
         }
+    }
+
+    /// <summary>Ends it in order, as its host does: it stops to follow, writes its file, and leaves the fleet. Whoever asks it
+    /// meanwhile is answered.</summary>
+    /// <param name="then">What follows, unless it dies meanwhile.</param>
+    public void Stop(Action then)
+    {
+        if (!IsAlive || IsStopping)
+        {
+            return;
+        }
+        IsStopping = true;
+        var (turn, stop, began, pauses) = (_turn!, _stop, Clock.Reading.Monotonic, _turn!.Pauses);
+        async void StopAsync(object? state)
+        {
+            await stop();
+            if (turn.Pauses == pauses && Clock.Reading.Monotonic - began > LongestStop.Ticks)
+            {
+                world.Break(Checkers.Progress, $"{this} took more than {LongestStop.TotalSeconds} s to end");
+            }
+            world.After(TimeSpan.Zero, () =>
+            {
+                if (turn == _turn && IsAlive)
+                {
+                    IsAlive = false;
+                    turn.End();
+                    Disk?.Crash();
+                    then();
+                }
+            });
+        }
+        turn.Post(StopAsync, null);
     }
 
     /// <summary>Sets the wall clock; null: right.</summary>
@@ -258,24 +297,35 @@ internal sealed class Node(
         HadOthers |= HasOthers;
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
-        IRevocationLog log = Disk is null
-            ? shared
-            : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
-        Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
+        var patient = new PatientLog(shared);
+        var journaled = Disk is null ? null : new JournaledLog(patient, Disk, options, Clock, NullLogger.Instance);
+        Blacklist = new Blacklist(options, journaled ?? (IRevocationLog)patient, new Recorder(ledger, this), Clock)
         {
             DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),
         };
-        _ = FollowAsync(Blacklist);
+        var end = new CancellationTokenSource();
+        var following = FollowAsync(Blacklist, end.Token);
+        _stop = async () =>
+        {
+            end.Cancel();
+            await following;
+            await (journaled?.FlushAsync() ?? Task.CompletedTask);
+            await (Disk?.CloseAsync() ?? Task.CompletedTask);
+            await shared.DisposeAsync();
+        };
     }
 
-    private async Task FollowAsync(Blacklist blacklist)
+    private async Task FollowAsync(Blacklist blacklist, CancellationToken end)
     {
         try
         {
             // As Blacklist.RunAsync, whose task ends only when both have.
-            _ = new DailyCompaction(blacklist.CompactAsync, Clock, NullLogger.Instance).RunAsync(1, CancellationToken.None);
-            await blacklist.Feed.RunAsync(CancellationToken.None);
-            world.Break("the feed goes on", $"{this} stopped following");
+            _ = new DailyCompaction(blacklist.CompactAsync, Clock, NullLogger.Instance).RunAsync(1, end);
+            await blacklist.Feed.RunAsync(end);
+            if (!end.IsCancellationRequested)
+            {
+                world.Break("the feed goes on", $"{this} stopped following");
+            }
         }
         catch (Exception fault)
         {
