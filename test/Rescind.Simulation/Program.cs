@@ -33,12 +33,9 @@ if (!counts.ArePlausible)
 }
 if (many.Failed.Count == 0)
 {
-    // The same seeds once more, to the same traces: or no story could be told again.
-    using var twice = new LuaScripts();
-    var changed = Enumerable.Range(0, (int)Math.Min(lives, 20)).Select(i => from + (ulong)i)
-        .Where(one => new Life(one, twice).Run().Trace != new Life(one, twice).Run().Trace).ToList();
+    var changed = many.Again();
     Console.WriteLine(changed.Count == 0
-        ? "20 lives lived again: the same traces"
+        ? $"{many.First.Count} lives lived again: the same traces"
         : $"lives that were not the same again: {string.Join(' ', changed)}");
     return changed.Count == 0 ? 0 : 1;
 }
