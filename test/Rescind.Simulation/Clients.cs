@@ -265,6 +265,7 @@ internal sealed class Clients(
         }
         (decision.LiftReceipt, decision.LiftAnsweredAt) = (receipt, world.Now);
         decision.IsLiftUnkept = !node.HasDiskSince(decision.LiftBegunAt);
+        checkers.Lifted(decision);
         world.Tell($"the lift of {decision} answered {receipt.State}");
     }
 

@@ -116,8 +116,11 @@ internal sealed class Life
             _scenes.Begin(scene, end);
         }
         _world.RunTo(end);
-        _faults.Heal();
-        HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        if (_world.Broken is null)
+        {
+            _faults.Heal();
+            HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        }
         if (_world.Broken is null)
         {
             _checkers.Healed();

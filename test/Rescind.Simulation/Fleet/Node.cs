@@ -112,9 +112,16 @@ internal sealed class Node(
         }
         IsStopping = true;
         var (turn, stop, began, pauses) = (_turn!, _stop, Clock.Reading.Monotonic, _turn!.Pauses);
-        async void StopAsync(object? state)
+        async Task StopAsync()
         {
-            await stop();
+            try
+            {
+                await stop();
+            }
+            catch (Exception fault)
+            {
+                world.Break(Checkers.Progress, $"{this} did not end in order: {fault}");
+            }
             if (turn.Pauses == pauses && Clock.Reading.Monotonic - began > LongestStop.Ticks)
             {
                 world.Break(Checkers.Progress, $"{this} took more than {LongestStop.TotalSeconds} s to end");
@@ -130,7 +137,7 @@ internal sealed class Node(
                 }
             });
         }
-        turn.Post(StopAsync, null);
+        turn.Post(state => _ = StopAsync(), null);
     }
 
     /// <summary>Sets the wall clock; null: right.</summary>
@@ -297,9 +304,9 @@ internal sealed class Node(
         HadOthers |= HasOthers;
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
-        var patient = new PatientLog(shared);
-        var journaled = Disk is null ? null : new JournaledLog(patient, Disk, options, Clock, NullLogger.Instance);
-        Blacklist = new Blacklist(options, journaled ?? (IRevocationLog)patient, new Recorder(ledger, this), Clock)
+        var journaled = Disk is null ? null : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
+        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads);
+        Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
         {
             DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),
         };

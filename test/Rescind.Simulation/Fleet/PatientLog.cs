@@ -1,8 +1,9 @@
 namespace Rescind.Simulation;
 
-/// <summary>The shared log of a node whose end cancels its waits, but neither a read nor an append: the product waits for
-/// an append so that giving up is noticed on a thread of the pool, of which this world has none.</summary>
-internal sealed class PatientLog(IRevocationLog log) : IRevocationLog
+/// <summary>The log of a node whose end cancels its waits, but neither a read nor an append: the product waits for an append
+/// so that giving up is noticed on a thread of the pool, of which this world has none. Only the feed can be cancelled, so this
+/// also sees how long it takes.</summary>
+internal sealed class PatientLog(IRevocationLog log, Reads reads) : IRevocationLog
 {
     public bool IsShared => log.IsShared;
 
@@ -11,13 +12,14 @@ internal sealed class PatientLog(IRevocationLog log) : IRevocationLog
     public ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        return log.AppendAsync(batch, CancellationToken.None);
+        var append = log.AppendAsync(batch, CancellationToken.None);
+        return cancel.CanBeCanceled ? reads.BegunAsync(append) : append;
     }
 
     public ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        return log.ReadAsync(after, max, CancellationToken.None);
+        return reads.BegunAsync(log.ReadAsync(after, max, CancellationToken.None));
     }
 
     public ValueTask WaitAsync(LogPosition after, CancellationToken cancel) => log.WaitAsync(after, cancel);

@@ -255,11 +255,18 @@ internal sealed class Checkers(
     /// <summary>An append was answered: what stands in the log then is held again, whatever closed without it before.</summary>
     public void Acknowledged(Decision decision)
     {
-        if (decision.IsUnheld && EntriesOf(redis.Master).Exists(entry => entry.Id == decision.Made!.Id && !entry.IsLift))
+        if (decision.IsUnheld && IsInLog(decision, isLift: false))
         {
             Held(decision, redis.Master);
         }
     }
+
+    /// <summary>So with that of a lift.</summary>
+    public void Lifted(Decision decision) =>
+        decision.IsLiftUnheld = decision.IsLiftUnheld && !IsInLog(decision, isLift: true);
+
+    private bool IsInLog(Decision decision, bool isLift) =>
+        EntriesOf(redis.Master).Exists(entry => entry.Id == decision.Made!.Id && entry.IsLift == isLift);
 
     private bool IsInForce(Decision decision, Node node, long began) =>
         decision is { IsAcknowledged: true, LiftBegunAt: long.MaxValue } && decision.Receipt!.State switch

@@ -14,13 +14,31 @@ internal sealed class Reads(World world, NodeClock clock)
 
     private long Now => clock.Reading.Monotonic;
 
+    /// <summary>Whoever reads begins to, which may take giving something back before or after.</summary>
+    public async ValueTask<T> BegunAsync<T>(ValueTask<T> read)
+    {
+        var begun = Now;
+        _underWay.Add(begun);
+        var hasCome = false;
+        try
+        {
+            var answer = await read;
+            hasCome = true;
+            return answer;
+        }
+        finally
+        {
+            _underWay.Remove(begun);
+            _lastBad = hasCome && !IsLate(begun) ? _lastBad : Now;
+        }
+    }
+
     /// <summary>A read is sent.</summary>
     /// <param name="read">What completes with it: whether it reached the end of a log that is whole, and half the servers
     /// confirmed it.</param>
     public async Task<T> SentAsync<T>(Func<Task<(T Answer, bool IsGood)>> read)
     {
         var sent = _lastSent = Now;
-        _underWay.Add(sent);
         var isGood = false;
         try
         {
@@ -29,9 +47,8 @@ internal sealed class Reads(World world, NodeClock clock)
         }
         finally
         {
-            _underWay.Remove(sent);
             (_newestGood, LastGoodAt) = isGood ? (Math.Max(_newestGood, sent), world.Now) : (_newestGood, LastGoodAt);
-            _lastBad = isGood && !IsLate(sent) ? _lastBad : Now;
+            _lastBad = isGood ? _lastBad : Now;
         }
     }
 
