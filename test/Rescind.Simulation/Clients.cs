@@ -7,7 +7,13 @@ internal sealed class Clients(
 {
     private const string Issuer = "sim";
 
+    /// <summary>With few, one is revoked again and again; with many, most tokens go on.</summary>
+    private readonly int _users = world.Chance(0.5) ? 5 : 30;
+
     private int _number;
+
+    /// <summary>The key that tokens are signed with: once one is revoked, the next.</summary>
+    private int _key;
 
     private Random Random => world.Random;
 
@@ -34,17 +40,19 @@ internal sealed class Clients(
         }
         switch (Random.Next(20))
         {
-            case < 5:
+            case < 6:
                 LogIn(node);
                 break;
-            case < 7 when Recent() is { } token:
+            case < 8 when Recent() is { } token:
                 Refresh(node, token);
                 break;
             case < 11 when Recent() is { } token:
-                Revoke(node, token);
+                Revoke(node, Batch(node, token));
                 break;
             case 11 when ledger.Decisions.Count != 0:
-                Lift(node, ledger.Decisions[Random.Next(ledger.Decisions.Count)]);
+                Lift(node, [.. Enumerable.Range(0, world.Chance(0.2) ? Math.Min(3, LargestBatch(node)) : 1)
+                    .Select(_ => ledger.Decisions[Random.Next(ledger.Decisions.Count)]).Distinct()
+                    .Where(one => one.IsAcknowledged && one.LiftBegunAt == long.MaxValue)]);
                 break;
             case 12 when world.Chance(0.3):
                 Compact(node);
@@ -67,31 +75,31 @@ internal sealed class Clients(
 
     private async void LogIn(Node node)
     {
-        var user = $"user-{Random.Next(5)}";
+        var user = $"user-{Random.Next(_users)}";
         await IssueAsync(node, new TokenFacts
         {
             Issuer = Issuer, TokenId = $"token-{++_number}", Session = $"session-{_number}", Subject = user,
+            Client = $"client-{Random.Next(4)}", KeyId = $"key-{_key}",
         }, of: null);
     }
 
     /// <summary>As the server does: the old token is asked about, and its session and time of log-in stay.</summary>
     private async void Refresh(Node node, Issued old)
     {
-        var (began, verdict, isFresh) = await node.CheckAsync(old.Presented(Random));
-        if (verdict is { } known)
+        if (await node.CheckAsync(old) is { } check)
         {
-            checkers.Answered(node, old, began, known, isFresh);
-            if (known == Verdict.Accepted)
+            checkers.Answered(node, old, check);
+            if (check.Verdict == Verdict.Accepted)
             {
-                await IssueAsync(node, old.Facts with { TokenId = $"token-{++_number}" }, old);
+                await IssueAsync(node, old.Facts with { TokenId = $"token-{++_number}", KeyId = $"key-{_key}" }, old);
             }
         }
     }
 
     private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
     {
-        var (stamp, at, isPrivate) = await node.DoAsync(blacklist => Task.FromResult(
-            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0 || node.IsAhead)));
+        var (stamp, at, isPrivate, isAhead) = await node.DoAsync("issue", blacklist => Task.FromResult(
+            (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0, node.IsAhead)));
         if (stamp == DateTimeOffset.MaxValue)
         {
             return;
@@ -103,56 +111,81 @@ internal sealed class Clients(
             AuthenticatedAt = of is null ? stamp : facts.AuthenticatedAt,
             ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(expires.ToUnixTimeSeconds()),
         };
-        var issued = new Issued(facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true);
+        var issued = new Issued(
+            facts, at, of?.LoggedInAt ?? at, isPrivate || of?.IsPrivate == true, isAhead || of?.IsAhead == true);
         var hasId = of is null ? !world.Chance(0.15) : of.SigningInput is null;
         issued = hasId ? issued : issued.WithoutId(++_number);
         facts = issued.Facts;
-        ledger.Tokens.Add(issued);
+        ledger.Add(issued);
         world.Tell($"{node} issued {facts.TokenId} of {facts.Subject}, iat {facts.IssuedAt:HH:mm:ss}");
     }
 
-    /// <summary>Revokes a token, its session or its user.</summary>
-    public void Revoke(Node node, Issued token) => Revoke(
-        node, token, (RuleKind)(Random.Next(3) + (int)RuleKind.Token));
+    private static int LargestBatch(Node node) => node.Blacklist!.Options.LargestBatch;
 
-    public async void Revoke(Node node, Issued token, RuleKind kind)
+    /// <summary>What is revoked in one call: mostly one thing, at times as much as a call takes.</summary>
+    private List<(Issued Token, RuleKind Kind)> Batch(Node node, Issued token)
     {
-        var value = kind switch
-        {
-            RuleKind.Token => token.Facts.TokenId,
-            RuleKind.Session => token.Facts.Session!,
-            _ => token.Facts.Subject!,
-        };
-        var revocation = kind switch
-        {
-            RuleKind.Token => Revocation.OfToken(Issuer, value) with { ExpiresAt = token.Facts.ExpiresAt },
-            RuleKind.Session => Revocation.OfSession(Issuer, value),
-            _ => Revocation.OfSubject(Issuer, value),
-        };
-        var decision = new Decision(++_number, kind, value, node, world.Now);
-        revocation = revocation with { Note = decision.Number };
+        var most = Math.Min(LargestBatch(node), 10);
+        var count = world.Chance(0.06) ? Random.Next(1, most + 1) : 1;
+        return [(token, AnyKind()), .. Enumerable.Range(1, count - 1).Select(_ => (Recent()!, AnyKind()))];
+    }
+
+    private RuleKind AnyKind() => Random.Next(200) switch
+    {
+        < 65 => RuleKind.Token,
+        < 130 => RuleKind.Session,
+        < 190 => RuleKind.Subject,
+        < 196 => RuleKind.Client,
+        < 199 => RuleKind.Key,
+        _ => RuleKind.Issuer,
+    };
+
+    /// <summary>Revokes a token, its session or whatever else it names.</summary>
+    public void Revoke(Node node, Issued token, RuleKind kind) => Revoke(node, [(token, kind)]);
+
+    private async void Revoke(Node node, List<(Issued Token, RuleKind Kind)> what)
+    {
+        var decisions = what.ConvertAll(one => new Decision(++_number, one.Kind, one.Token, node, world.Now));
+        _key += decisions.Exists(one => one.Kind == RuleKind.Key && one.Value == $"key-{_key}") ? 1 : 0;
+        Receipt receipt;
         try
         {
-            decision.Receipt = await node.DoAsync(blacklist =>
+            receipt = await node.DoAsync($"revoke {decisions[0]}", blacklist =>
             {
-                ledger.Began(decision);
-                decision.BegunByClock = node.Clock.GetTimestamp();
-                return blacklist.RevokeAsync(revocation).AsTask();
+                foreach (var decision in decisions)
+                {
+                    ledger.Began(decision);
+                    decision.BegunByClock = node.Clock.Reading.Monotonic;
+                }
+                return blacklist.RevokeAsync([.. decisions.Select(Asked)]).AsTask();
             });
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
-            world.Tell($"{decision} failed: {fault.Message}");
+            checkers.Failed(node, decisions[0].ToString(), decisions[0].StartedAt, fault.Message);
             return;
         }
-        decision.AnsweredAt = world.Now;
-        decision.IsUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.StartedAt;
-        world.Tell($"{decision} answered {decision.Receipt.State}, "
-            + $"{decision.Receipt.NodesConfirmed} of {decision.Receipt.NodesExpected}");
-        AskAround(token);
-        if (kind == RuleKind.Token)
+        foreach (var decision in decisions)
         {
-            AskAfterItsEnd(node, token);
+            Answered(node, decision, receipt);
+        }
+    }
+
+    private static Revocation Asked(Decision decision) => Revocation.Of(decision.Kind, Issuer, decision.Value) with
+    {
+        ExpiresAt = decision.Kind == RuleKind.Token ? decision.Target.Written.ExpiresAt : null, Note = decision.Number,
+    };
+
+    private void Answered(Node node, Decision decision, Receipt receipt)
+    {
+        (decision.Receipt, decision.AnsweredAt) = (receipt, world.Now);
+        decision.IsUnkept = !node.HasDiskSince(decision.StartedAt);
+        checkers.Acknowledged(decision);
+        world.Tell($"{decision} answered {receipt.State}, {receipt.NodesConfirmed} of {receipt.NodesExpected}");
+        AskAround(decision.Target);
+        if (decision.Kind == RuleKind.Token)
+        {
+            AskAfterItsEnd(node, decision.Target);
         }
     }
 
@@ -192,33 +225,55 @@ internal sealed class Clients(
         }
     }
 
-    private async void Lift(Node node, Decision decision)
+    private async void Lift(Node node, List<Decision> decisions)
     {
-        if (!decision.IsAcknowledged || decision.LiftBegunAt != long.MaxValue)
+        if (decisions.Count == 0)
         {
             return;
         }
-        decision.LiftBegunAt = world.Now;
+        foreach (var decision in decisions)
+        {
+            (decision.LiftBegunAt, decision.Lifter, decision.IsLiftUnheld) = (world.Now, (node, node.Process), false);
+        }
+        var (since, unknown) = (world.Now, new List<Decision>());
         try
         {
-            decision.LiftReceipt = await node.DoAsync(
-                blacklist => blacklist.LiftAsync([decision.Made!.Id], "mistake", "sim").AsTask());
+            var receipt = await node.DoAsync($"lift {decisions[0]}", blacklist =>
+            {
+                unknown = decisions.FindAll(one => !node.Knows(one));
+                return blacklist.LiftAsync([.. decisions.Select(one => one.Made!.Id)], "mistake", "sim").AsTask();
+            });
+            foreach (var decision in decisions)
+            {
+                Lifted(node, decision, unknown.Contains(decision) ? null : receipt);
+            }
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)
         {
-            world.Tell($"the lift of {decision} failed: {fault.Message}");
+            unknown.ForEach(one => Lifted(node, one, null));
+            checkers.Failed(node, $"the lift of {decisions[0]}", since, fault.Message);
+        }
+    }
+
+    private void Lifted(Node node, Decision decision, Receipt? receipt)
+    {
+        if (receipt is null)
+        {
+            world.Tell($"{node} does not know {decision}, so it is not lifted");
+            decision.LiftBegunAt = long.MaxValue;
             return;
         }
-        decision.LiftAnsweredAt = world.Now;
-        decision.IsLiftUnkept = node.Disk is not { IsFull: false, FullUntil: var full } || full >= decision.LiftBegunAt;
-        world.Tell($"the lift of {decision} answered {decision.LiftReceipt?.State.ToString() ?? "that it is not there"}");
+        (decision.LiftReceipt, decision.LiftAnsweredAt) = (receipt, world.Now);
+        decision.IsLiftUnkept = !node.HasDiskSince(decision.LiftBegunAt);
+        checkers.Lifted(decision);
+        world.Tell($"the lift of {decision} answered {receipt.State}");
     }
 
     private async void Compact(Node node)
     {
         try
         {
-            var result = await node.DoAsync(blacklist => blacklist.CompactAsync().AsTask());
+            var result = await node.DoAsync("compact", blacklist => blacklist.CompactAsync().AsTask());
             world.Tell($"{node} compacted, {result.EntriesDropped} dropped");
         }
         catch (Exception fault) when (fault is IOException or FleetSettingsException)
@@ -234,11 +289,10 @@ internal sealed class Clients(
         {
             return;
         }
-        var (began, verdict, isFresh) = await node.CheckAsync(token.Presented(Random));
-        if (verdict is { } known)
+        if (await node.CheckAsync(token) is { } check)
         {
-            world.Tell($"{node} says of {token.Facts.TokenId}: {known}");
-            checkers.Answered(node, token, began, known, isFresh);
+            world.Tell($"{node} says of {token.Facts.TokenId}: {check.Verdict}");
+            checkers.Answered(node, token, check);
         }
     }
 }

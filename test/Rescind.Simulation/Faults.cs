@@ -43,7 +43,7 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
                 disk.IsFull = false;
             }
             node.SetClock(null);
-            if (node.HasOthers)
+            if (node.HasOthers || node.IsStopping)
             {
                 node.Crash();
                 node.HasOthers = false;
@@ -63,6 +63,7 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
     [
         Crash, Crash, FreezeProcess, SuspendMachine, PauseAllClocks, CutPull, CutPush, CutAnswers, Lossy, Slow, DiskFull, StepClock,
         OtherSettings, Deploy, RedisAway, RedisRestarts, RedisRestartsEmpty, RedisRolledBack, Flush, FailOver, RedisFull,
+        ReplicaAway, ReplicaStalls,
     ];
 
     private Node? Any() => nodes[Random.Next(nodes.Count)] is { IsAlive: true, IsFrozen: false } node ? node : null;
@@ -108,43 +109,56 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
     {
         if (Any() is { } node)
         {
-            ChangeSettings(node);
+            Restart(node, changes: true);
             world.After(world.Between(Bound, Bound * 16), () =>
             {
                 if (!_isOver)
                 {
-                    ChangeSettings(node);
+                    Restart(node, changes: true);
                 }
             });
         }
     }
 
-    /// <summary>The settings of all nodes are changed, one node after the other.</summary>
+    /// <summary>All nodes are started again, one after the other, half of the times with other settings.</summary>
     private void Deploy()
     {
-        var at = TimeSpan.Zero;
+        var (at, changes) = (TimeSpan.Zero, world.Chance(0.5));
         foreach (var node in nodes)
         {
             world.After(at, () =>
             {
                 if (!_isOver)
                 {
-                    ChangeSettings(node);
+                    Restart(node, changes);
                 }
             });
             at += world.Between(1, Bound * 4);
         }
     }
 
-    private void ChangeSettings(Node node)
+    /// <summary>A node is stopped, in order or not, and started.</summary>
+    private void Restart(Node node, bool changes)
     {
-        if (node.IsAlive)
+        void Start()
         {
-            node.Crash();
-            node.HasOthers = !node.HasOthers;
+            node.HasOthers ^= changes;
             node.Start();
-            world.Tell($"{node} starts again with {(node.HasOthers ? "other settings" : "the settings it had")}");
+            world.Tell($"{node} starts again with {(node.HasOthers ? "other settings" : "the settings of the fleet")}");
         }
+        if (!node.IsAlive)
+        {
+            return;
+        }
+        var inOrder = world.Chance(0.5);
+        world.Tell($"{node} is {(inOrder ? "stopped" : "killed")}");
+        if (inOrder)
+        {
+            node.Stop(Start);
+            return;
+        }
+        node.Crash();
+        Start();
     }
 
     private void FreezeProcess() => With("frozen", node => node.Freeze(), node => node.Resume());
@@ -238,6 +252,28 @@ internal sealed class Faults(World world, RedisGroup redis, IReadOnlyList<Node> 
             var isOldAlive = world.Chance(0.5);
             world.Tell($"a replica becomes the master, the old one {(isOldAlive ? "goes on" : "is dead")}");
             redis.FailOver(isOldAlive, world.Between(10, Bound * 8));
+        }
+    }
+
+    private void ReplicaAway() => WithReplica("goes away", replica => replica.IsUp = false);
+
+    private void ReplicaStalls() => WithReplica("takes in nothing", replica => replica.IsStalled = true);
+
+    private void WithReplica(string what, Action<RedisServer> begin)
+    {
+        if (redis.AnyReplica() is { } replica)
+        {
+            world.Tell($"{replica.Name} {what}");
+            begin(replica);
+            world.After(world.Between(10, Bound * 8), () =>
+            {
+                if (!_isOver && replica.MasterOfIt is not null && (!replica.IsUp || replica.IsStalled))
+                {
+                    replica.GoOn();
+                    redis.Lead(replica);
+                    world.Tell($"{replica.Name} follows again");
+                }
+            });
         }
     }
 

@@ -6,7 +6,29 @@ namespace Rescind.Simulation;
 
 /// <summary>How a life ended.</summary>
 internal sealed record Outcome(
-    ulong Seed, ulong Trace, BrokenPromiseException? Broken, IReadOnlyList<string> Story, int Asked, int Decisions, int Exceptions);
+    ulong Seed, ulong Trace, BrokenPromiseException? Broken, IReadOnlyList<string> Story, Counts Counts);
+
+/// <summary>What was asked and done in one life, or in many.</summary>
+/// <param name="Lives">How many lives.</param>
+/// <param name="Accepted">How many checks said so; and so on.</param>
+/// <param name="Revoked">The same.</param>
+/// <param name="Unknown">The same.</param>
+/// <param name="Decisions">How many revocations there were.</param>
+/// <param name="Exceptions">How often a stated exception of promise 1 was made use of.</param>
+internal readonly record struct Counts(
+    long Lives, long Accepted, long Revoked, long Unknown, long Decisions, long Exceptions)
+{
+    public long Checks => Accepted + Revoked + Unknown;
+
+    /// <summary>Whether so many lives asked and answered about as lives do: a world in which nothing is accepted keeps every
+    /// promise.</summary>
+    public bool ArePlausible => Lives < 100
+        || (Accepted > Checks / 20 && Revoked > Checks / 4 && Unknown > Checks / 50 && Checks > Lives * 200 && Decisions > Lives * 30);
+
+    public static Counts operator +(Counts one, Counts other) => new(
+        one.Lives + other.Lives, one.Accepted + other.Accepted, one.Revoked + other.Revoked, one.Unknown + other.Unknown,
+        one.Decisions + other.Decisions, one.Exceptions + other.Exceptions);
+}
 
 internal sealed class Life
 {
@@ -46,12 +68,12 @@ internal sealed class Life
         {
             _nodes.Add(new Node(_world, _redis, _ledger, _options, others, number, hasDisk, tellsServers ? _redis.Servers.Count : 1));
         }
-        _checkers = new Checkers(_world, _ledger, _redis, _nodes, [_options, others], tellsServers);
+        _checkers = new Checkers(_world, _ledger, _redis, _nodes, _options, others, tellsServers);
         _redis.Wrote = _checkers.Wrote;
         _clients = new Clients(_world, _ledger, _checkers, _nodes, _options, Pace);
         _faults = new Faults(_world, _redis, _nodes, _options);
         _scenes = new Scenes(_world, _redis, _clients, _nodes, _options);
-        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms and {others.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}"));
+        _world.Tell(string.Create(CultureInfo.InvariantCulture, $"{count} nodes, {_redis.Servers.Count} Redis, {(hasDisk ? "with" : "without")} disks, {(tellsServers ? "so many told, " : "")}freshness {_options.Freshness.TotalMilliseconds} ms, skew {_options.ClockSkew.TotalSeconds} s, other settings {others.Freshness.TotalMilliseconds} ms and {others.ClockSkew.TotalSeconds} s, wait for {_options.WaitFor}, batches of {_options.LargestBatch}"));
     }
 
     /// <summary>How many times slower a life is than most: in slow ones, rules expire.</summary>
@@ -65,6 +87,7 @@ internal sealed class Life
         ClockSkew = TimeSpan.FromSeconds(_world.Random.Next(0, LongestSkew + 1)),
         WaitFor = _world.Chance(0.2) ? ReceiptState.Stored : ReceiptState.Everywhere,
         TokensCarryIssuedAt = _world.Chance(0.5),
+        LargestBatch = _world.Chance(0.15) ? _world.Random.Next(1, 21) : 10_000,
     };
 
     /// <summary>Goes on until everything is confirmed and has arrived, and a few bounds longer, at most until the stated
@@ -74,7 +97,7 @@ internal sealed class Life
         for (var quiet = 0; quiet < 5 && _world.Now < latest && _world.Broken is null; quiet++)
         {
             _world.RunTo(Math.Min(latest, _world.Now + _options.Freshness.Ticks));
-            quiet = _nodes.TrueForAll(node => node.IsConfirmed) && _world.Now >= _redis.UnderWayUntil ? quiet : 0;
+            quiet = _nodes.TrueForAll(node => node is { IsConfirmed: true, Open.Count: 0 }) && _world.Now >= _redis.UnderWayUntil ? quiet : 0;
         }
     }
 
@@ -93,14 +116,18 @@ internal sealed class Life
             _scenes.Begin(scene, end);
         }
         _world.RunTo(end);
-        _faults.Heal();
-        HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        if (_world.Broken is null)
+        {
+            _faults.Heal();
+            HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+        }
         if (_world.Broken is null)
         {
             _checkers.Healed();
         }
-        _world.Tell($"{_checkers.Asked} checks, {_ledger.Decisions.Count} decisions, {_checkers.Exceptions} exceptions");
-        return new Outcome(
-            _seed, _world.Trace, _world.Broken, _world.Story, _checkers.Asked, _ledger.Decisions.Count, _checkers.Exceptions);
+        var counts = _checkers.Counts;
+        _world.Tell($"{counts.Accepted} accepted, {counts.Revoked} revoked, {counts.Unknown} unknown, "
+            + $"{counts.Decisions} decisions, {counts.Exceptions} exceptions");
+        return new Outcome(_seed, _world.Trace, _world.Broken, _world.Story, counts);
     }
 }

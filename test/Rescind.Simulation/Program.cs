@@ -17,21 +17,25 @@ if (args is ["find", ..])
 {
     var found = Many.Run(from, lives, mostFailed: 1);
     Console.WriteLine(found.Failed.Count == 0
-        ? $"NOT FOUND in {found.Lives} lives"
-        : $"found in {found.Lives} lives, seed {found.Failed.First().Seed}, checker {found.Failed.First().Broken!.Checker}");
+        ? $"NOT FOUND in {found.Counts.Lives} lives"
+        : $"found in {found.Counts.Lives} lives, seed {found.Failed.First().Seed}, checker {found.Failed.First().Broken!.Checker}");
     return found.Failed.Count == 0 ? 1 : 0;
 }
 var many = Many.Run(from, lives);
-Console.WriteLine($"{many.Lives} lives in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s, {many.Checks} checks, "
-    + $"{many.Decisions} revocations, {many.Exceptions} stated exceptions, {many.Failed.Count} failed, trace {many.Trace:x16}");
+var counts = many.Counts;
+Console.WriteLine($"{counts.Lives} lives in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s, {counts.Checks} checks "
+    + $"({counts.Accepted} accepted, {counts.Revoked} revoked, {counts.Unknown} unknown), {counts.Decisions} revocations, "
+    + $"{counts.Exceptions} stated exceptions, {many.Failed.Count} failed, trace {many.Trace:x16}");
+if (!counts.ArePlausible)
+{
+    Console.WriteLine("So little was accepted, revoked or asked at all that these lives prove nothing.");
+    return 1;
+}
 if (many.Failed.Count == 0)
 {
-    // The same seeds once more, to the same traces: or no story could be told again.
-    using var twice = new LuaScripts();
-    var changed = Enumerable.Range(0, (int)Math.Min(lives, 20)).Select(i => from + (ulong)i)
-        .Where(one => new Life(one, twice).Run().Trace != new Life(one, twice).Run().Trace).ToList();
+    var changed = many.Again();
     Console.WriteLine(changed.Count == 0
-        ? "20 lives lived again: the same traces"
+        ? $"{many.First.Count} lives lived again: the same traces"
         : $"lives that were not the same again: {string.Join(' ', changed)}");
     return changed.Count == 0 ? 0 : 1;
 }

@@ -23,7 +23,10 @@ internal sealed class Disk(World world) : IJournal
     }
 
     /// <summary>When it last stopped being full.</summary>
-    public long FullUntil { get; private set; } = long.MinValue;
+    private long FullUntil { get; set; } = long.MinValue;
+
+    /// <summary>Whether it could be written all the time since then.</summary>
+    public bool HasWorkedSince(long time) => !IsFull && FullUntil < time;
 
     public async ValueTask<JournalPage> LoadAsync(long after, int max, CancellationToken cancel)
     {
@@ -71,6 +74,15 @@ internal sealed class Disk(World world) : IJournal
         _log.RemoveAll(line => line.Place != _last && IsDead(line.Entry));
         return 0;
     });
+
+    /// <summary>Completes once all is written that was asked for.</summary>
+    public async Task CloseAsync()
+    {
+        while (_committing.Count != 0)
+        {
+            await world.Delay(TimeSpan.FromMilliseconds(1));
+        }
+    }
 
     /// <summary>The process is gone: the newest commits are there or not.</summary>
     public void Crash()

@@ -3,18 +3,34 @@ using Rescind.Redis;
 
 namespace Rescind.Simulation;
 
+/// <summary>How a check went.</summary>
+/// <param name="Began">When it began.</param>
+/// <param name="Verdict">How it ended.</param>
+/// <param name="IsFresh">Whether the node was fresh then.</param>
+/// <param name="Known">A revocation of the token that stood in the node's index before it and after.</param>
+/// <param name="Took">How long it took by the node's monotonic clock, if nothing interrupted it.</param>
+internal sealed record Check(long Began, Verdict Verdict, bool IsFresh, Decision? Known, long Took);
+
 /// <summary>A machine of the fleet with the real core on it: it starts, dies, freezes and comes back, with the disk
 /// and the clocks that it had.</summary>
 internal sealed class Node(
     World world, RedisGroup redis, Ledger ledger, BlacklistOptions first, BlacklistOptions others, int number, bool hasDisk,
     int servers)
 {
+    /// <summary>How long a check may wait for the log.</summary>
+    public static readonly TimeSpan CatchUp = new BlacklistOptions().CatchUpTimeout;
+
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    /// <summary>After so long a host kills.</summary>
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(30);
 
     private Turn? _turn;
     private bool _isChecking;
+    private List<string> _open = [];
+    private Func<Task> _stop = static () => Task.CompletedTask;
     private bool _wasSuspended;
-    private bool _stood;
+    private long _hidTimeAt = long.MinValue;
     private readonly List<(long True, long Monotonic, long Wall)> _disturbed = [];
 
     public int Number => number;
@@ -28,6 +44,9 @@ internal sealed class Node(
     public Blacklist? Blacklist { get; private set; }
 
     public bool IsAlive { get; private set; }
+
+    /// <summary>Whether it was told to end.</summary>
+    public bool IsStopping { get; private set; }
 
     /// <summary>Its key in the registry, drawn at its start.</summary>
     public string Process { get; private set; } = "";
@@ -44,21 +63,24 @@ internal sealed class Node(
     /// <summary>Whether it is started with other settings than the fleet began with.</summary>
     public bool HasOthers { get; set; }
 
+    /// <summary>Whether it ever was.</summary>
+    public bool HadOthers { get; private set; }
+
     private BlacklistOptions Options => Blacklist!.Options;
 
     /// <summary>Whether it knows everything, and everything it decided is in the log.</summary>
     public bool IsConfirmed => Blacklist!.GetStatus() is { Fresh: true, Log.JournalPending: 0 };
 
-    /// <summary>Whether time ever passed that none of its clocks shows: both stood, or the one that went on was set
-    /// back.</summary>
-    public bool HidTime => _stood || (_wasSuspended && Clock.WasSetBack);
+    /// <summary>Whether time passed since it last read the log that none of its clocks shows: both stood, or the one that
+    /// went on was set back.</summary>
+    private bool HidTime => _hidTimeAt > Link!.Reads.LastGoodAt;
 
     public override string ToString() => $"node-{number}";
 
     public void Start()
     {
         var turn = new Turn(world, ToString());
-        (_turn, IsAlive) = (turn, true);
+        (_turn, IsAlive, IsStopping, _open) = (turn, true, false, []);
         Link = new Link(world, redis, Clock, turn);
         var names = new RedisNames("sim", ToString(), 0);
         Process = names.Process;
@@ -79,6 +101,45 @@ internal sealed class Node(
         }
     }
 
+    /// <summary>Ends it in order, as its host does: it stops to follow, writes its file, and leaves the fleet. Whoever asks it
+    /// meanwhile is answered.</summary>
+    /// <param name="then">What follows, unless it dies meanwhile.</param>
+    public void Stop(Action then)
+    {
+        if (!IsAlive || IsStopping)
+        {
+            return;
+        }
+        IsStopping = true;
+        var (turn, stop, began, pauses) = (_turn!, _stop, Clock.Reading.Monotonic, _turn!.Pauses);
+        async Task StopAsync()
+        {
+            try
+            {
+                await stop();
+            }
+            catch (Exception fault)
+            {
+                world.Break(Checkers.Progress, $"{this} did not end in order: {fault}");
+            }
+            if (turn.Pauses == pauses && Clock.Reading.Monotonic - began > LongestStop.Ticks)
+            {
+                world.Break(Checkers.Progress, $"{this} took more than {LongestStop.TotalSeconds} s to end");
+            }
+            world.After(TimeSpan.Zero, () =>
+            {
+                if (turn == _turn && IsAlive)
+                {
+                    IsAlive = false;
+                    turn.End();
+                    Disk?.Crash();
+                    then();
+                }
+            });
+        }
+        turn.Post(state => _ = StopAsync(), null);
+    }
+
     /// <summary>Sets the wall clock; null: right.</summary>
     public void SetClock(TimeSpan? by)
     {
@@ -91,6 +152,7 @@ internal sealed class Node(
         {
             Clock.SetRight();
         }
+        HideTime(allClocks: false);
         LookForHiddenPause();
     }
 
@@ -107,8 +169,6 @@ internal sealed class Node(
     /// too.</summary>
     public void Suspend(TimeSpan time, bool allClocks)
     {
-        _wasSuspended = true;
-        _stood |= allClocks;
         Remember();
         Freeze();
         Clock.Stand(monotonic: true, wall: allClocks);
@@ -117,10 +177,15 @@ internal sealed class Node(
         {
             if (turn == _turn)
             {
+                _wasSuspended = true;
+                HideTime(allClocks);
                 Resume();
             }
         });
     }
+
+    private void HideTime(bool allClocks) =>
+        _hidTimeAt = allClocks || (_wasSuspended && Clock.WasSetBack) ? world.Now : _hidTimeAt;
 
     private void Remember()
     {
@@ -146,32 +211,68 @@ internal sealed class Node(
         }
     }
 
+    /// <summary>The calls of this process that have not come back.</summary>
+    public IReadOnlyList<string> Open => _open;
+
+    /// <summary>Whether what it was asked since then could be kept on its disk.</summary>
+    public bool HasDiskSince(long time) => Disk?.HasWorkedSince(time) == true;
+
     /// <summary>Does something in the process; never completes when it dies.</summary>
-    public Task<T> DoAsync<T>(Func<Blacklist, Task<T>> work)
+    public async Task<T> DoAsync<T>(string what, Func<Blacklist, Task<T>> work)
     {
-        var blacklist = Blacklist!;
-        return _turn!.Start(() => work(blacklist));
+        var (blacklist, open) = (Blacklist!, _open);
+        open.Add(what);
+        try
+        {
+            return await _turn!.Start(() => work(blacklist));
+        }
+        finally
+        {
+            open.Remove(what);
+        }
     }
 
     /// <summary>A check, in the middle of which the thread may lose the processor, or the whole process may.</summary>
-    /// <returns>When it began and how it ended; no verdict for a token that the validator refuses, because it has
-    /// expired by the wall clock.</returns>
-    public Task<(long Began, Verdict? Verdict, bool IsFresh)> CheckAsync(TokenFacts token) => DoAsync(async blacklist =>
+    /// <returns>How it went; null for a token that the validator refuses, because it has expired by the wall
+    /// clock.</returns>
+    public Task<Check?> CheckAsync(Issued token) => DoAsync("check", async blacklist =>
     {
-        var began = world.Now;
-        if (token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow())
+        var (began, presented, turn) = (world.Now, token.Presented(world.Random), _turn!);
+        if (IsOver(presented))
         {
-            return (began, (Verdict?)null, false);
+            return null;
         }
-        if (world.Chance(0.05))
+        var known = token.NamedBy.FindAll(one => one.MayEnd(token) && Knows(one));
+        var (isInterrupted, pauses, clock) = (world.Chance(0.05), turn.Pauses, Clock.Reading.Monotonic);
+        if (isInterrupted)
         {
             Interrupt();
         }
-        var check = blacklist.CheckAsync(token);
+        var check = blacklist.CheckAsync(presented);
         Clock.Read = null;
         var verdict = await check;
-        return (began, (Verdict?)verdict, blacklist.Feed.IsFresh);
+        var took = isInterrupted || turn.Pauses != pauses ? 0 : Clock.Reading.Monotonic - clock;
+        return new Check(began, verdict, blacklist.Feed.IsFresh, known.Find(Knows), took);
     });
+
+    /// <summary>A check that nothing interrupts and that waits for nothing; null as above.</summary>
+    public Check? CheckAtOnce(Issued token)
+    {
+        var presented = token.Presented(world.Random);
+        return IsOver(presented) ? null : new Check(
+            world.Now, Blacklist!.Check(presented), Blacklist.Feed.IsFresh,
+            token.NamedBy.Find(one => one.MayEnd(token) && Knows(one)), 0);
+    }
+
+    /// <summary>Whether a revocation stands in its index.</summary>
+    public bool Knows(Decision decision) =>
+        decision.Made is { } made && Blacklist!.Index.EntryOf(made.Id) is not null;
+
+    /// <summary>Whether it holds the lift of a revocation.</summary>
+    public bool KnowsLiftOf(Decision decision) =>
+        !Knows(decision) && Blacklist!.Index.Knows(decision.Made!.Id);
+
+    private bool IsOver(TokenFacts token) => token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow();
 
     /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
     private void Interrupt()
@@ -200,23 +301,38 @@ internal sealed class Node(
 
     private void Build(RedisNames names)
     {
+        HadOthers |= HasOthers;
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
-        IRevocationLog log = Disk is null
-            ? shared
-            : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
+        var journaled = Disk is null ? null : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
+        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads);
         Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
         {
             DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),
         };
-        _ = FollowAsync(Blacklist);
+        var end = new CancellationTokenSource();
+        var following = FollowAsync(Blacklist, end.Token);
+        _stop = async () =>
+        {
+            end.Cancel();
+            await following;
+            await (journaled?.FlushAsync() ?? Task.CompletedTask);
+            await (Disk?.CloseAsync() ?? Task.CompletedTask);
+            await shared.DisposeAsync();
+        };
     }
 
-    private async Task FollowAsync(Blacklist blacklist)
+    private async Task FollowAsync(Blacklist blacklist, CancellationToken end)
     {
         try
         {
-            await blacklist.RunAsync(CancellationToken.None);
+            // As Blacklist.RunAsync, whose task ends only when both have.
+            _ = new DailyCompaction(blacklist.CompactAsync, Clock, NullLogger.Instance).RunAsync(1, end);
+            await blacklist.Feed.RunAsync(end);
+            if (!end.IsCancellationRequested)
+            {
+                world.Break("the feed goes on", $"{this} stopped following");
+            }
         }
         catch (Exception fault)
         {
@@ -232,7 +348,10 @@ internal sealed class Node(
         public ValueTask AddAsync(IReadOnlyList<Revocation> records, CancellationToken cancel)
         {
             var feed = node.Blacklist!.Feed;
-            ledger.Completed(records, feed.Lease?.Sent.Timestamp, !feed.HasLoaded && node.Clock.Ahead < -Second);
+            var reads = node.Link!.Reads;
+            ledger.Completed(
+                records, begun => reads.AreBlind(begun, node.Options.Freshness), node.HidTime,
+                !feed.HasLoaded && node.Clock.Ahead < -Second);
             return _recent.AddAsync(records, cancel);
         }
 

@@ -8,9 +8,9 @@ namespace Rescind.Simulation;
 /// <param name="Facts">What it says.</param>
 /// <param name="At">When it was issued.</param>
 /// <param name="LoggedInAt">When its session began.</param>
-/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over, or knew no time
-/// but that of its wall clock, which was ahead.</param>
-internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate)
+/// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
+/// <param name="IsAhead">Whether its node knew no time but that of its wall clock, which was ahead.</param>
+internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate, bool IsAhead)
 {
     /// <summary>Header and payload of a token without <c>jti</c>; null: it has one.</summary>
     public string? SigningInput { get; private init; }
@@ -20,13 +20,20 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
     {
         static string Encoded(string json) => Base64UrlEncoder.Encode(json);
         var payload = $$"""
-            {"iss":"{{Facts.Issuer}}","sub":"{{Facts.Subject}}","sid":"{{Facts.Session}}","n":{{number}},
+            {"iss":"{{Facts.Issuer}}","sub":"{{Facts.Subject}}","sid":"{{Facts.Session}}","n":{{number}},"client_id":"{{Facts.Client}}",
             "iat":{{Facts.IssuedAt!.Value.ToUnixTimeSeconds()}},"exp":{{Facts.ExpiresAt!.Value.ToUnixTimeSeconds()}},
             "auth_time":{{Facts.AuthenticatedAt!.Value.ToUnixTimeSeconds()}}}
             """;
-        var input = $"{Encoded("""{"alg":"ES256"}""")}.{Encoded(payload)}";
+        var header = $$"""{"alg":"ES256","kid":"{{Facts.KeyId}}"}""";
+        var input = $"{Encoded(header)}.{Encoded(payload)}";
         return this with { SigningInput = input, Facts = Read(input, 0) };
     }
+
+    /// <summary>The decisions that name it, whatever the times say, as they were begun.</summary>
+    public List<Decision> NamedBy { get; } = [];
+
+    /// <summary>What its issuer wrote, whatever a node makes of that.</summary>
+    public TokenFacts Written { get; private init; } = Facts;
 
     /// <summary>What a node sees of it. Somebody may have changed the signature of a token without making it
     /// invalid.</summary>
@@ -38,14 +45,31 @@ internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool I
 }
 
 /// <summary>A revocation as its caller sees it.</summary>
-internal sealed class Decision(int number, RuleKind kind, string value, Node by, long startedAt)
+internal sealed class Decision(int number, RuleKind kind, Issued target, Node by, long startedAt)
 {
+    private readonly string _process = by.Process;
+
     /// <summary>Stands in the revocation's note.</summary>
     public string Number { get; } = number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     public RuleKind Kind => kind;
 
-    public string Value => value;
+    /// <summary>The token that it ends, with others or without.</summary>
+    public Issued Target => target;
+
+    /// <summary>What it ends, as revocations name it.</summary>
+    public string Value => kind switch
+    {
+        RuleKind.Token => target.Facts.TokenId,
+        RuleKind.Session => target.Written.Session!,
+        RuleKind.Subject => target.Written.Subject!,
+        RuleKind.Client => target.Written.Client!,
+        RuleKind.Key => target.Written.KeyId!,
+        _ => target.Written.Issuer,
+    };
+
+    /// <summary>Whether it ends what was issued before.</summary>
+    public bool HasCutoff => kind is RuleKind.Subject or RuleKind.Client or RuleKind.Issuer;
 
     public Node By => by;
 
@@ -60,6 +84,9 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     /// <summary>Its node could not read the log when it decided, so it may not know the newest cutoffs.</summary>
     public bool IsBlind { get; set; }
+
+    /// <summary>Time had passed since it last read the log that none of its clocks shows.</summary>
+    public bool HidTime { get; set; }
 
     /// <summary>Its node had not read the log since its start and its wall clock was behind: it knew no other time.</summary>
     public bool IsBehind { get; set; }
@@ -80,8 +107,18 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     public long LiftAnsweredAt { get; set; } = long.MaxValue;
 
-    /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that.</summary>
-    public bool IsUnheld { get; set; }
+    /// <summary>A recovery closed without anybody who held it; promise 1 makes an exception of that, until the log has it
+    /// again.</summary>
+    public bool IsUnheld => UnheldUntil == long.MaxValue;
+
+    /// <summary>Until when that was so; the largest number: still.</summary>
+    public long UnheldUntil { get; set; } = long.MinValue;
+
+    /// <summary>The same of its lift.</summary>
+    public bool IsLiftUnheld { get; set; }
+
+    /// <summary>Where its lift was made.</summary>
+    public (Node Node, string Process) Lifter { get; set; }
 
     /// <summary>Then its writer took part in closing that recovery, and still waited for the answer to its append; so
     /// it must append again before it acknowledges.</summary>
@@ -91,55 +128,76 @@ internal sealed class Decision(int number, RuleKind kind, string value, Node by,
 
     public bool IsLifted => LiftReceipt is not null;
 
-    /// <summary>Whether it ends a token, by what its caller may expect: everything that existed when the call
+    /// <summary>Nobody has it any more, and nobody had to.</summary>
+    public bool IsLost => IsUnheld && IsUnkept && !IsMadeBy(by);
+
+    /// <summary>The same of its lift.</summary>
+    public bool IsLiftLost => IsLiftUnheld && IsLiftUnkept && Lifter.Node.Process != Lifter.Process;
+
+    /// <summary>Whether the process that made it is still the one on this node.</summary>
+    public bool IsMadeBy(Node node) => node == by && node.Process == _process;
+
+    /// <summary>Whether it ends a token that it names, by what its caller may expect: everything that existed when the call
     /// began.</summary>
-    public bool MustEnd(Issued token) => kind switch
+    public bool MustEnd(Issued token) => !HasCutoff || token.LoggedInAt < startedAt;
+
+    /// <summary>Whether it may end a token that it names, by what was written down.</summary>
+    public bool MayEnd(Issued token) => Made is not null && (!HasCutoff
+        || token.Written.IssuedAt <= Made.IssuedBefore || token.Written.AuthenticatedAt <= Made.IssuedBefore);
+
+    /// <summary>Whether it names a token, whatever the times say.</summary>
+    public bool Names(Issued token) => kind switch
     {
-        RuleKind.Token => token.Facts.TokenId == value,
-        RuleKind.Session => token.Facts.Session == value,
-        RuleKind.Subject => token.Facts.Subject == value && token.LoggedInAt < startedAt,
-        _ => false,
+        RuleKind.Token => ReferenceEquals(token, target),
+        RuleKind.Session => token.Written.Session == target.Written.Session,
+        RuleKind.Subject => token.Written.Subject == target.Written.Subject,
+        RuleKind.Client => token.Written.Client == target.Written.Client,
+        RuleKind.Key => token.Written.KeyId == target.Written.KeyId,
+        _ => token.Written.Issuer == target.Written.Issuer,
     };
 
-    /// <summary>Whether it may end a token, by what was written down.</summary>
-    public bool MayEnd(Issued token) => Made is not null && kind switch
-    {
-        RuleKind.Token => token.Facts.TokenId == value,
-        RuleKind.Session => token.Facts.Session == value,
-        RuleKind.Subject => token.Facts.Subject == value
-            && (token.Facts.IssuedAt <= Made.IssuedBefore || token.Facts.AuthenticatedAt <= Made.IssuedBefore),
-        _ => false,
-    };
-
-    public override string ToString() => $"{kind} {value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
+    public override string ToString() => $"{kind} {Value}, made on {by} at {startedAt / 10_000.0:0.000} ms";
 }
 
 /// <summary>All that clients know: what was issued and what was decided.</summary>
 internal sealed class Ledger
 {
     private readonly Dictionary<string, Decision> _byNumber = new(StringComparer.Ordinal);
+    private readonly List<Issued> _tokens = [];
+    private readonly List<Decision> _decisions = [];
 
-    public List<Issued> Tokens { get; } = [];
+    public IReadOnlyList<Issued> Tokens => _tokens;
 
-    public List<Decision> Decisions { get; } = [];
+    public IReadOnlyList<Decision> Decisions => _decisions;
+
+    public void Add(Issued token)
+    {
+        _tokens.Add(token);
+        token.NamedBy.AddRange(_decisions.Where(one => one.Names(token)));
+    }
 
     public void Began(Decision decision)
     {
-        Decisions.Add(decision);
+        _decisions.Add(decision);
+        foreach (var token in _tokens.Where(decision.Names))
+        {
+            token.NamedBy.Add(decision);
+        }
         _byNumber.Add(decision.Number, decision);
     }
 
     /// <summary>A node completed revocations and is about to append them.</summary>
     /// <param name="records">What it decided.</param>
-    /// <param name="newest">When it last read the log, by its monotonic clock; null: it has no lease.</param>
+    /// <param name="isBlind">Whether it could not read the log since a time of its monotonic clock.</param>
+    /// <param name="hidTime">Whether time has passed since it last read it that none of its clocks shows.</param>
     /// <param name="isBehind">Whether it knew no time but that of its wall clock, which was behind.</param>
-    public void Completed(IReadOnlyList<Revocation> records, long? newest, bool isBehind)
+    public void Completed(IReadOnlyList<Revocation> records, Func<long, bool> isBlind, bool hidTime, bool isBehind)
     {
         foreach (var record in records.Where(record => record.LiftedAt is null))
         {
             var decision = _byNumber[record.Note!];
-            (decision.Made, decision.IsBlind) = (record, newest is null || newest < decision.BegunByClock);
-            decision.IsBehind = isBehind;
+            (decision.Made, decision.IsBlind) = (record, isBlind(decision.BegunByClock));
+            (decision.HidTime, decision.IsBehind) = (hidTime, isBehind);
         }
     }
 }

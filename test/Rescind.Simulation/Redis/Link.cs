@@ -19,9 +19,13 @@ internal sealed class Link : IRedisLink
 
     public Link(World world, RedisGroup group, NodeClock clock, Turn turn)
     {
-        (_world, _group, _clock, _turn, _server) = (world, group, clock, turn, group.Master);
+        (_world, _group, _clock, _turn, _server) = (world, group, clock, turn, group.Found());
+        Reads = new Reads(world, clock);
         group.Add(this);
     }
+
+    /// <summary>What became of its reads of the log.</summary>
+    public Reads Reads { get; }
 
     public RedisKey Stream => "{sim}:log";
 
@@ -52,7 +56,21 @@ internal sealed class Link : IRedisLink
     public Task<RedisResult> RunAsync(string script, RedisValue[] arguments, CancellationToken cancel) =>
         CallAsync(script, Array.ConvertAll(arguments, TextOf), cancel);
 
-    public async Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
+    public Task<(RedisResult Answer, bool IsReplicated)> RunAsync(
+        string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel) =>
+        ReferenceEquals(script, RedisScripts.Heartbeat) && arguments[6] != 0
+            ? Reads.SentAsync(async () =>
+            {
+                var answered = await ConfirmedAsync(script, arguments, servers, cancel);
+                return (answered, answered.IsReplicated && IsWhole(answered.Answer));
+            })
+            : ConfirmedAsync(script, arguments, servers, cancel);
+
+    /// <summary>Whether a read reached the end of a log that does not recover.</summary>
+    private static bool IsWhole(RedisResult answer) => (RedisResult[]?)answer is { Length: 13 } parts
+        && (string?)parts[2] == "closed" && (int)parts[3] == 1 && (int)parts[4] == 1;
+
+    private async Task<(RedisResult Answer, bool IsReplicated)> ConfirmedAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)
     {
         var way = _server;

@@ -58,8 +58,23 @@ internal sealed class RedisGroup
         && one.Store.Hash.TryGetValue("servers", out var known)
         && int.Parse(known, CultureInfo.InvariantCulture) < Servers.Count);
 
+    /// <summary>A replica, if there is one that is up.</summary>
+    public RedisServer? AnyReplica()
+    {
+        var replicas = Servers.Where(one => one is { IsUp: true, MasterOfIt: not null }).ToList();
+        return replicas.Count == 0 ? null : replicas[_world.Random.Next(replicas.Count)];
+    }
+
+    /// <summary>Where a process that starts is led: mostly to the master, at times to one that was the master and does not
+    /// know better.</summary>
+    public RedisServer Found()
+    {
+        var masters = Servers.Where(one => one is { IsUp: true, MasterOfIt: null }).ToList();
+        return masters.Count < 2 || _world.Chance(0.5) ? Master : masters[_world.Random.Next(masters.Count)];
+    }
+
     /// <summary>Makes a replica the master. The old one goes on for whoever is still connected to it, until it is told
-    /// to follow.</summary>
+    /// to follow; so does each replica, some time before.</summary>
     public void FailOver(bool isOldAlive, TimeSpan split)
     {
         var chosen = Servers.FirstOrDefault(one => one.MasterOfIt == Master && one.IsUp);
@@ -70,9 +85,9 @@ internal sealed class RedisGroup
         var old = Master;
         Master = chosen;
         chosen.Promote();
-        foreach (var other in Servers.Where(one => one.MasterOfIt == old))
+        foreach (var other in Servers.Where(one => one != chosen && one != old))
         {
-            other.Follow(chosen);
+            _world.After(split * _world.Random.NextDouble(), () => Lead(other));
         }
         old.IsUp = isOldAlive;
         _world.After(split, () =>
@@ -80,9 +95,19 @@ internal sealed class RedisGroup
             if (Master == chosen && HasHiccups)
             {
                 old.IsUp = true;
-                old.Follow(chosen);
+                Lead(old);
             }
         });
+    }
+
+    /// <summary>Tells a server which one is the master now. One that is away is told when it comes back.</summary>
+    public void Lead(RedisServer server)
+    {
+        if (HasHiccups && server != Master && server.MasterOfIt != Master && server.IsUp)
+        {
+            server.Follow(Master);
+            _world.Tell($"{server.Name} follows {Master.Name}");
+        }
     }
 
     /// <summary>Everything works again.</summary>
@@ -90,17 +115,16 @@ internal sealed class RedisGroup
     {
         foreach (var server in Servers)
         {
-            server.IsFull = false;
+            (server.IsFull, server.IsStalled) = (false, false);
             if (!server.IsUp)
             {
                 server.Restart(server.Offset);
             }
-            if (server != Master && server.MasterOfIt != Master)
-            {
-                server.Follow(Master);
-            }
         }
-        Master.MasterOfIt = null;
+        foreach (var server in Servers.Where(one => one != Master))
+        {
+            server.Follow(Master);
+        }
         HasHiccups = false;
     }
 }

@@ -11,12 +11,24 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
     private readonly TimeSpan _clockError = world.Between(-300, 300);
     private readonly List<(int Needed, int Offset, TaskCompletionSource<int> Answer)> _waiting = [];
     private List<Effect> _history = [];
+    private long _stalledAt;
 
     public string Name => name;
 
     public Store Store { get; private set; } = new();
 
     public bool IsUp { get; set; } = true;
+
+    /// <summary>A replica that takes in nothing, and does not acknowledge what it has.</summary>
+    public bool IsStalled
+    {
+        get;
+        set
+        {
+            _stalledAt = value ? world.Now : _stalledAt;
+            field = value;
+        }
+    }
 
     /// <summary>No memory left: what needs some is refused.</summary>
     public bool IsFull { get; set; }
@@ -30,6 +42,9 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
 
     /// <summary>What a promotion changes; the run is that of the process.</summary>
     private string Replication { get; set; } = NewRun(world);
+
+    /// <summary>How many seconds ago it acknowledged something.</summary>
+    private long Lag => IsStalled ? (world.Now - _stalledAt) / TimeSpan.TicksPerSecond : 0;
 
     private IEnumerable<RedisServer> Replicas => group.Servers.Where(one => one.MasterOfIt == this && one.IsUp);
 
@@ -51,7 +66,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
                         ? $"run_id:{Run}\r\n"
                         : $"role:master\r\nconnected_slaves:{Replicas.Count()}\r\n"
                             + string.Concat(Replicas.Select((one, number) =>
-                                $"slave{number}:ip=10.0.0.1,port={6380 + number},state=online,offset={one.Offset},lag=0\r\n"))
+                                $"slave{number}:ip=10.0.0.1,port={6380 + number},state=online,offset={one.Offset},lag={one.Lag}\r\n"))
                             + $"master_replid:{Replication}\r\n";
                 case "TIME":
                     var time = World.Beginning + TimeSpan.FromTicks(world.Now) + _clockError;
@@ -139,6 +154,17 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
         Load([.. master._history]);
     }
 
+    /// <summary>A replica that was away or stalled is there again, with what its master has now.</summary>
+    public void GoOn()
+    {
+        (IsUp, IsStalled) = (true, false);
+        if (MasterOfIt is { } master)
+        {
+            Follow(master);
+            world.After(group.Lag(), master.Answer);
+        }
+    }
+
     private object? Write(Effect effect)
     {
         var reply = Store.Execute(effect.Command, effect.Arguments);
@@ -162,7 +188,7 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
 
     private void CatchUp(RedisServer master, List<Effect> history, int offset)
     {
-        if (MasterOfIt != master || !IsUp || master._history != history)
+        if (MasterOfIt != master || !IsUp || IsStalled || master._history != history)
         {
             return;
         }
@@ -187,11 +213,11 @@ internal sealed class RedisServer(World world, RedisGroup group, LuaScripts lua,
         }
     }
 
-    private int CountAt(int offset) => Replicas.Count(one => one.Offset >= offset);
+    private int CountAt(int offset) => Replicas.Count(one => !one.IsStalled && one.Offset >= offset);
 
     private void Resynchronize()
     {
-        foreach (var replica in group.Servers.Where(one => one.MasterOfIt == this))
+        foreach (var replica in Replicas.Where(one => !one.IsStalled))
         {
             replica.Load([.. _history]);
         }

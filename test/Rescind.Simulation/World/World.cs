@@ -136,6 +136,9 @@ internal sealed class Turn(World world, string name) : SynchronizationContext
 
     public bool IsFrozen => _isFrozen;
 
+    /// <summary>How often it has stood still.</summary>
+    public int Pauses { get; private set; }
+
     public override void Post(SendOrPostCallback d, object? state)
     {
         if (!_isOver)
@@ -179,7 +182,11 @@ internal sealed class Turn(World world, string name) : SynchronizationContext
         return outcome.Task;
     }
 
-    public void Freeze() => _isFrozen = true;
+    public void Freeze()
+    {
+        Pauses++;
+        _isFrozen = true;
+    }
 
     public void Resume()
     {
