@@ -41,7 +41,7 @@ internal sealed class Clients(
         switch (Random.Next(20))
         {
             case < 6:
-                LogIn(node);
+                LogIn(node, $"user-{Random.Next(_users)}", _ => { });
                 break;
             case < 8 when Recent() is { } token:
                 Refresh(node, token);
@@ -73,14 +73,17 @@ internal sealed class Clients(
         ? null
         : ledger.Tokens[^(1 + Random.Next(Math.Min(ledger.Tokens.Count, 30)))];
 
-    private async void LogIn(Node node)
+    public async void LogIn(Node node, string user, Action<Issued> then)
     {
-        var user = $"user-{Random.Next(_users)}";
-        await IssueAsync(node, new TokenFacts
+        var issued = await IssueAsync(node, new TokenFacts
         {
             Issuer = Issuer, TokenId = $"token-{++_number}", Session = $"session-{_number}", Subject = user,
             Client = $"client-{Random.Next(4)}", KeyId = $"key-{_key}",
         }, of: null);
+        if (issued is not null)
+        {
+            then(issued);
+        }
     }
 
     /// <summary>As the server does: the old token is asked about, and its session and time of log-in stay.</summary>
@@ -96,13 +99,13 @@ internal sealed class Clients(
         }
     }
 
-    private async Task IssueAsync(Node node, TokenFacts facts, Issued? of)
+    private async Task<Issued?> IssueAsync(Node node, TokenFacts facts, Issued? of)
     {
         var (stamp, at, isPrivate, isAhead) = await node.DoAsync("issue", blacklist => Task.FromResult(
             (blacklist.EarliestIssueTime(facts), world.Now, blacklist.GetStatus().Log.JournalPending != 0, node.IsAhead)));
         if (stamp == DateTimeOffset.MaxValue)
         {
-            return;
+            return null;
         }
         var expires = stamp + world.Between(1_000, world.Chance(0.5) ? 6_000 : 60_000);
         facts = facts with
@@ -118,6 +121,7 @@ internal sealed class Clients(
         facts = issued.Facts;
         ledger.Add(issued);
         world.Tell($"{node} issued {facts.TokenId} of {facts.Subject}, iat {facts.IssuedAt:HH:mm:ss}");
+        return issued;
     }
 
     private static int LargestBatch(Node node) => node.Blacklist!.Options.LargestBatch;

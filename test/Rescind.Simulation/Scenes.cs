@@ -5,7 +5,7 @@ namespace Rescind.Simulation;
 internal sealed class Scenes(
     World world, RedisGroup redis, Clients clients, IReadOnlyList<Node> nodes, BlacklistOptions options)
 {
-    public const int Kinds = 6;
+    public const int Kinds = 8;
 
     /// <summary>The kinds in which a node with a disk does not wait long enough: it answers as journaled.</summary>
     public const int AnswerHeld = 3, LostAgain = 5;
@@ -46,7 +46,9 @@ internal sealed class Scenes(
             2 => RollBackBehindNewcomer(writer, other),
             AnswerHeld => HoldTheAnswer(writer, other, token),
             4 => SetBackAndSuspend(writer, other, token),
-            _ => LoseAgain(writer, other, token),
+            LostAgain => LoseAgain(writer, other, token),
+            6 => ComeLate(writer, able, token),
+            _ => RevokeUnheard(writer, other, token),
         };
     }
 
@@ -199,6 +201,49 @@ internal sealed class Scenes(
             }
         });
         return TimeSpan.FromMinutes(1); // once: another loss would have the node give back what it forgot
+    }
+
+    /// <summary>A node alone knows of a revocation when the log loses it, and stands still until all others have reported:
+    /// the first that is heard of it is of the epoch before.</summary>
+    private TimeSpan ComeLate(Node writer, List<Node> others, Issued token)
+    {
+        var (late, master, kept) = (world.Between(Bound * 2.6, Bound * 4), redis.Master, redis.Master.Offset);
+        world.Tell($"scene: the log loses what {writer} alone knows, which comes {late.TotalMilliseconds:0} ms late");
+        others.ForEach(other => Cut(other, options.Freshness * 1.6));
+        clients.Revoke(writer, token, RuleKind.Token);
+        During(options.Freshness * 1.5, () =>
+        {
+            RollBack(master, kept);
+            writer.Freeze();
+        });
+        world.After((options.Freshness * 1.5) + late, writer.Resume);
+        return (options.Freshness * 3.5) + late;
+    }
+
+    /// <summary>A user is revoked, logs in again at once, and is revoked on a node that has not heard of the first time.
+    /// </summary>
+    private TimeSpan RevokeUnheard(Node writer, Node other, Issued token)
+    {
+        var (user, link) = (token.Facts.Subject!, other.Link!);
+        world.Tell($"scene: {user} is revoked on {writer}, logs in there, and is revoked on {other}, which is told nothing");
+        link.IsPushCut = true;
+        clients.Revoke(writer, token, RuleKind.Subject);
+        During(world.Between(2, 6), () =>
+        {
+            if (writer.IsAlive)
+            {
+                clients.LogIn(writer, user, issued => During(world.Between(1, 12), () =>
+                {
+                    if (other.IsAlive)
+                    {
+                        clients.Revoke(other, issued, RuleKind.Subject);
+                        AskOften(writer, issued, Bound * 3);
+                    }
+                }));
+            }
+        });
+        world.After(options.Freshness, () => link.IsPushCut = false);
+        return options.Freshness * 2;
     }
 
     private void RollBack(RedisServer server, int kept)
