@@ -127,6 +127,10 @@ internal sealed class AdminClient : IDisposable
         }
     }
 
+    /// <summary>A gateway in between may answer in its own way.</summary>
     private static string? TextOf(JsonElement problem, string name) =>
-        problem.TryGetProperty(name, out var text) ? text.GetString() : null;
+        problem.ValueKind == JsonValueKind.Object && problem.TryGetProperty(name, out var text)
+            && text.ValueKind == JsonValueKind.String
+                ? text.GetString()
+                : null;
 }

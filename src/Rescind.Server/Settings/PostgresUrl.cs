@@ -14,7 +14,8 @@ internal static class PostgresUrl
         ["ssl"] = "SSL Mode", ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate",
         ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key", ["connect_timeout"] = "Timeout",
         ["application_name"] = "Application Name", ["options"] = "Options",
-        ["target_session_attrs"] = "Target Session Attributes",
+        ["target_session_attrs"] = "Target Session Attributes", ["channel_binding"] = "Channel Binding",
+        ["sslpassword"] = "SSL Password",
     };
 
     /// <summary>Reads an address into a builder, over what stands there already.</summary>

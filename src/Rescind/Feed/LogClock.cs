@@ -20,14 +20,22 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
     /// <summary>An answer.</summary>
     /// <param name="Sent">When it was asked for.</param>
     /// <param name="Time">The log's clock when it answered.</param>
+    /// <param name="Took">How long it took.</param>
     /// <param name="Ahead">By how much this node's clock was ahead of it then.</param>
-    private sealed record Reading(Moment Sent, DateTimeOffset Time, TimeSpan Ahead)
+    private sealed record Reading(Moment Sent, DateTimeOffset Time, TimeSpan Took, TimeSpan Ahead)
     {
         public DateTimeOffset Now(TimeProvider clock) => Time + clock.GetElapsedTime(Sent.Timestamp);
 
         /// <summary>Whether an answer to a later read tells an earlier time than this leads to.</summary>
         public bool IsContradictedBy(Moment sent, DateTimeOffset time, TimeProvider clock) =>
-            time < Time + clock.GetElapsedTime(Sent.Timestamp, sent.Timestamp) - Jitter;
+            time < Time + clock.GetElapsedTime(Sent.Timestamp, sent.Timestamp) - Took - Jitter;
+
+        /// <summary>The later of both.</summary>
+        public DateTimeOffset Latest(TimeProvider clock, DateTimeOffset now)
+        {
+            var (told, byWall) = (Now(clock), NowByWall(now));
+            return byWall > told ? byWall : told;
+        }
 
         /// <summary>The same by the wall clock, which goes on while a machine is suspended.</summary>
         public DateTimeOffset NowByWall(DateTimeOffset now) => Time + (now - Sent.Wall);
@@ -53,11 +61,10 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
             {
                 return own;
             }
-            var (told, byWall) = (last.Now(clock), isShared ? last.NowByWall(own) : own);
-            var latest = byWall > told ? byWall : told;
-            var before = Volatile.Read(ref _before)?.Now(clock) ?? DateTimeOffset.MinValue;
-            var agreed = before < own ? before : own;
-            return agreed > latest ? agreed : latest;
+            var latest = last.Latest(clock, own);
+            var before = Volatile.Read(ref _before)?.Latest(clock, own) ?? DateTimeOffset.MinValue;
+            var second = !isShared || before > own ? own : before;
+            return second > latest ? second : latest;
         }
     }
 
@@ -86,6 +93,7 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
         var before = Volatile.Read(ref _before) ?? Volatile.Read(ref _last);
         Volatile.Write(
             ref _before, isShared && before?.IsContradictedBy(sent, time, clock) == true ? before : null);
-        Volatile.Write(ref _last, new Reading(sent, time, ahead));
+        Volatile.Write(
+            ref _last, new Reading(sent, time, clock.GetElapsedTime(sent.Timestamp), ahead));
     }
 }

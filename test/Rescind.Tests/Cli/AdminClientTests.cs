@@ -38,15 +38,43 @@ public sealed class AdminClientTests
         Assert.Equal($"{address} did not answer within 0.3 s.", refused.Message);
     }
 
+    [Theory]
+    [InlineData("""{"code":503,"message":"no server"}""")]
+    [InlineData("[503]")]
+    public async Task What_a_gateway_answers_in_its_own_way_is_told_in_one_line(string body)
+    {
+        using var gateway = new TcpListener(IPAddress.Loopback, 0);
+        gateway.Start();
+        Environment.SetEnvironmentVariable("RESCIND_PASSWORD", ServerUnderTest.Password);
+        var answer = AnswerAsync();
+
+        var refused = await Assert.ThrowsAsync<RefusedException>(() => AdminClient.ConnectAsync(
+            $"http://127.0.0.1:{((IPEndPoint)gateway.LocalEndpoint).Port}/", "a@b.example", AdminClient.LongestWait, CancellationToken.None));
+
+        Assert.Equal("/api/auth/login answered 503: no reason given", refused.Message);
+        await answer;
+
+        async Task AnswerAsync()
+        {
+            using var caller = await gateway.AcceptTcpClientAsync();
+            await using var stream = caller.GetStream();
+            var read = await stream.ReadAtLeastAsync(new byte[4096], 1);
+            Assert.NotEqual(0, read);
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
+                "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                + $"Content-Length: {body.Length}\r\n\r\n{body}"));
+        }
+    }
+
     [Fact]
     public void The_other_databases_address_means_what_it_says()
     {
         var read = new NpgsqlConnectionStringBuilder(ImportUsers.ConnectionString(
-            "postgresql+psycopg2://me:a%20word@db.example/old?sslmode=verify-full&connect_timeout=7"));
+            "postgresql+psycopg2://me:a%20word@db.example/old?sslmode=verify-full&connect_timeout=7&channel_binding=require"));
 
         Assert.Equal(
-            ("db.example", 5432, "old", "me", "a word", SslMode.VerifyFull, 7),
-            (read.Host, read.Port, read.Database, read.Username, read.Password, read.SslMode, read.Timeout));
+            ("db.example", 5432, "old", "me", "a word", SslMode.VerifyFull, 7, ChannelBinding.Require),
+            (read.Host, read.Port, read.Database, read.Username, read.Password, read.SslMode, read.Timeout, read.ChannelBinding));
     }
 
     [Theory]

@@ -99,6 +99,32 @@ public sealed class LogClockTests
         Assert.Equal(begun.AddSeconds(-0.5), clock.CutoffTime);
     }
 
+    /// <summary>The log told its time at the end of a call that was slow, and then at once again.</summary>
+    [Fact]
+    public void A_slow_answer_before_a_quick_one_is_no_contradiction()
+    {
+        var (clock, sent) = (new LogClock(_clock, isShared: true, TimeSpan.Zero), Moment.Now(_clock));
+        _clock.StepWall(TimeSpan.FromMinutes(1));
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        clock.Note(sent, Now.AddMinutes(-1));
+        clock.Note(Moment.Now(_clock), Now.AddMinutes(-1));
+
+        Assert.Equal(Now.AddMinutes(-1), clock.CutoffTime);
+    }
+
+    /// <summary>Its monotonic clock stood, and the log's is behind.</summary>
+    [Fact]
+    public void A_machine_that_was_suspended_since_the_log_was_set_back_counts_by_its_wall_clock()
+    {
+        var clock = new LogClock(_clock, isShared: true, TimeSpan.Zero);
+        clock.Note(Moment.Now(_clock), Now);
+        clock.Note(Moment.Now(_clock), Now.AddHours(-1));
+        _clock.StepWall(TimeSpan.FromMinutes(10));
+        clock.Note(Moment.Now(_clock), Now.AddHours(-1));
+
+        Assert.Equal(Now, clock.CutoffTime);
+    }
+
     /// <summary>A node that was not there before it has nobody who agrees.</summary>
     [Fact]
     public void The_first_thing_that_a_log_says_counts_alone()
