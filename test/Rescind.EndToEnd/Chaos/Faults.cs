@@ -70,14 +70,22 @@ internal static class Faults
     private static IEnumerable<Fault> OfRedis(World world)
     {
         RedisServer? hit = null;
+        object[] role = [];
         var group = world.Redis;
         foreach (var isMaster in new[] { true, false })
         {
             var who = isMaster ? "master" : "replica";
             async Task<RedisServer> FindAsync() => hit = await world.OldData.OneAsync(isMaster);
-            yield return new Fault(
-                $"killed redis {who}", ["redis", "disk"], async () => await (await FindAsync()).KillAsync(),
-                () => hit!.StartProcessAsync());
+            yield return new Fault($"killed redis {who}", ["redis", "disk"], async () =>
+            {
+                role = await OldData.RoleAsync(await FindAsync());
+                await hit!.KillAsync();
+            }, async () =>
+            {
+                // What sentinels have written into the file of a server since it was first started.
+                await hit!.StartProcessAsync();
+                await hit.CommandAsync("REPLICAOF", role);
+            });
             yield return new Fault(
                 $"frozen redis {who}", ["redis"], async () => await (await FindAsync()).FreezeAsync(), () => hit!.ResumeAsync());
         }

@@ -56,6 +56,21 @@ internal sealed class OldData(RedisWithSentinels group)
         return group.Servers[0];
     }
 
+    /// <summary>Whom a server follows, in the words of <c>REPLICAOF</c>; nobody when it does not say.</summary>
+    public static async Task<object[]> RoleAsync(RedisServer server)
+    {
+        try
+        {
+            var lines = (await server.CommandAsync("INFO", "replication")).ToString().Split("\r\n");
+            var port = lines.FirstOrDefault(line => line.StartsWith("master_port:", StringComparison.Ordinal));
+            return port is null ? ["NO", "ONE"] : ["127.0.0.1", port.Split(':')[1]];
+        }
+        catch (Exception fault) when (fault is RedisException or TimeoutException)
+        {
+            return ["NO", "ONE"];
+        }
+    }
+
     public async Task KillAllAsync()
     {
         _master = await OneAsync(isMaster: true);

@@ -94,8 +94,11 @@ internal sealed class Season(World world, Plan plan)
         {
             var metrics = await caller.CallAsync(
                 node, "read", "count", HttpMethod.Get, "/api/auth/admin/blacklist-metrics", admin);
-            var rules = metrics.Body.GetProperty("blacklist_metrics").GetProperty("rules");
-            _history.Note(node, "count", "", rules.GetProperty("token").GetInt32(), rules.GetRawText());
+            if (metrics.IsDone)
+            {
+                var rules = metrics.Body.GetProperty("blacklist_metrics").GetProperty("rules");
+                _history.Note(node, "count", "", rules.GetProperty("token").GetInt32(), rules.GetRawText());
+            }
         }
         await AuditAsync(app, admin);
     }
