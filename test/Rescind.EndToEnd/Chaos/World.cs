@@ -60,8 +60,11 @@ internal sealed class World : IAsyncDisposable
     {
         lock (Down)
         {
-            launch();
-            Down.Remove(name);
+            // A fault that took longer than planned may have run into the next, which has started it.
+            if (Down.Remove(name))
+            {
+                launch();
+            }
         }
     }
 

@@ -120,6 +120,30 @@ public sealed class PolicyTests
             .IsRefusal(401, "invalid_credentials");
     }
 
+    /// <summary>It was stamped past them, and they no longer say so.</summary>
+    [Fact]
+    public async Task A_token_goes_on_when_the_cutoffs_that_it_stepped_over_are_lifted()
+    {
+        await using var server = await ServerUnderTest.StartAsync();
+        var (first, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
+        var body = new { target = new { type = "subject", value = first.UserId }, reason = "revoked" };
+        var rules = new List<string?>();
+        for (var i = 0; i < 6; i++)
+        {
+            var made = await server.PostAsync("/api/auth/admin/revocations", body, admin.Access);
+            rules.Add(made.Json.GetProperty("receipt").GetProperty("id").GetString());
+        }
+        var next = await server.LogInAsync(first.Email);
+        Assert.Equal(200, await server.ProfileStatusAsync(next.Access));
+        foreach (var rule in rules)
+        {
+            (await server.SendAsync(HttpMethod.Delete, $"/api/auth/admin/revocations/{rule}", new { reason = "restored" }, admin.Access))
+                .IsSuccess();
+        }
+
+        (await server.GetAsync("/api/users/profile", next.Access)).IsSuccess();
+    }
+
     [Theory]
     [InlineData("true")]
     [InlineData("false")]
