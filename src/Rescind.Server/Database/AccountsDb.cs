@@ -65,6 +65,9 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
             row.ToTable("revocations");
             row.Ignore(r => r.StandsIn);
             row.Property(r => r.Kind).HasConversion<string>();
+
+            // Of two lifts at once the second is told.
+            row.Property(r => r.LiftedAt).IsConcurrencyToken();
             row.HasIndex(r => new { r.MadeAt, r.Id });
             row.HasIndex(r => r.Value);
         });

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Records;
 using Rescind.Tests.Redis;
@@ -67,26 +68,58 @@ public sealed class SharedRecordsTests
     {
         await using var server = await ServerUnderTest.StartAsync();
         var store = server.Services.GetRequiredService<AccountStore>();
-        var lift = RecentRecordsTests.LiftOf(1);
-        var made = Revocation.OfToken("i", "t") with
-        {
-            Id = lift.Id, Reason = "logout", Actor = "a", Note = "n", MadeAt = lift.MadeAt.AddDays(-1),
-            ExpiresAt = lift.MadeAt,
-        };
+        var (made, lift) = MadeAndLifted();
         Revocation[] news = liftIsFirst ? [lift, made] : [made, lift];
         foreach (var batch in isOneBatch ? [news] : news.Select(one => new[] { one }))
         {
-            await store.WriteAsync(
-                async db =>
-                {
-                    await SharedRecords.PutAsync(db, [.. batch.Select(RevocationRow.Of)]);
-                    return await db.SaveChangesAsync();
-                },
-                CancellationToken.None);
+            await PutAsync(store, batch);
         }
 
         var row = await store.ReadAsync(db => db.Revocations.SingleAsync(), CancellationToken.None);
         Assert.Equal(RecentRecordsTests.Lifted(made, lift), row.ToRevocation());
+    }
+
+    /// <summary>The one made it and the other lifts it, or both lift it, and both carry that over at once.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nodes_that_write_one_record_at_once_keep_what_both_say(bool bothLift)
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        var database = await postgres.NewDatabaseAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", database));
+        var (store, shipper) = (
+            server.Services.GetRequiredService<AccountStore>(), server.Services.GetRequiredService<AuditShipper>());
+        var (made, lift) = MadeAndLifted();
+        var late = made with { LiftedAt = lift.LiftedAt + TimeSpan.FromMinutes(1), LiftedBy = "too late" };
+        if (bothLift)
+        {
+            await PutAsync(store, made);
+        }
+
+        Task shipped = Task.CompletedTask;
+        await store.WriteAsync(
+            async other =>
+            {
+                await SharedRecords.PutAsync(other, [RevocationRow.Of(lift)]);
+                await other.SaveChangesAsync();
+                await server.Services.GetRequiredService<AuditTrail>().NoteAsync(
+                    new AuditEvent("revocation_lifted") { Record = RevocationRow.Of(bothLift ? late : made) });
+                shipped = shipper.ShipAsync(CancellationToken.None);
+                await Eventually.TrueAsync(
+                    async () => await postgres.ExecuteAsync(
+                        "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") is 1L,
+                    "this node waits for the other");
+                return true;
+            },
+            CancellationToken.None);
+        await shipped;
+
+        var row = await store.ReadAsync(db => db.Revocations.SingleAsync(), CancellationToken.None);
+        Assert.Equal(RecentRecordsTests.Lifted(made, lift), row.ToRevocation());
+        Assert.DoesNotContain(server.LogEntries, line => line.Contains("Audit events wait", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -124,6 +157,26 @@ public sealed class SharedRecordsTests
         Assert.All(events.Json.GetProperty("items").EnumerateArray(), item => Assert.Equal(
             ("restored", admin.UserId), (item.GetProperty("reason").GetString(), item.GetProperty("actor").GetString())));
     }
+
+    private static (Revocation Made, Revocation Lift) MadeAndLifted()
+    {
+        var lift = RecentRecordsTests.LiftOf(1);
+        return (
+            Revocation.OfToken("i", "t") with
+            {
+                Id = lift.Id, Reason = "logout", Actor = "a", Note = "n", MadeAt = lift.MadeAt.AddDays(-1),
+                ExpiresAt = lift.MadeAt,
+            },
+            lift);
+    }
+
+    private static Task<int> PutAsync(AccountStore store, params Revocation[] records) => store.WriteAsync(
+        async db =>
+        {
+            await SharedRecords.PutAsync(db, [.. records.Select(RevocationRow.Of)]);
+            return await db.SaveChangesAsync();
+        },
+        CancellationToken.None);
 
     private static async Task<string?> IdAsync(ServerUnderTest node, string path, object body, string token)
     {

@@ -322,6 +322,7 @@ namespace Rescind.Server.Database.Migrations.Postgres
                         .HasColumnName("lift_reason");
 
                     b.Property<DateTime?>("LiftedAt")
+                        .IsConcurrencyToken()
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("lifted_at");
 
