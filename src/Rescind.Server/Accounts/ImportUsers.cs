@@ -48,16 +48,15 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
     private const int Most = 1_000;
     private const int LongestId = 64;
 
-    /// <summary>Each time around finds what somebody else has added meanwhile.</summary>
-    private const int MostTries = 10;
-
     public async Task<IResult> AnswerAsync(ImportUsersBody body, HttpContext context)
     {
         if (body.Users is not { Count: > 0 and <= Most } users)
         {
             return Refusals.Invalidated("users", $"users must have 1 to {Most} users.");
         }
-        var (taken, known, rejected) = await TakeAsync(users);
+
+        // Somebody may import or register the same user at this moment.
+        var (taken, known, rejected) = await store.WriteSharedAsync(db => TakeAsync(db, users));
         var imported = taken.Count;
         foreach (var user in taken)
         {
@@ -78,23 +77,6 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
             Known = known,
             Rejected = rejected,
         });
-    }
-
-    private async Task<(List<ImportedUser> Taken, int Known, List<RejectedUser> Rejected)> TakeAsync(
-        IReadOnlyList<ImportedUser?> users)
-    {
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                return await store.WriteAsync(db => TakeAsync(db, users), CancellationToken.None);
-            }
-            catch (DbUpdateException fault) when (tries < MostTries && !FaultHandler.IsDatabaseAway(fault))
-            {
-                // Somebody imports or registers the same user; from now on it is there to be seen.
-                continue;
-            }
-        }
     }
 
     private async Task<(List<ImportedUser> Taken, int Known, List<RejectedUser> Rejected)> TakeAsync(

@@ -15,7 +15,6 @@ internal sealed class AuditShipper(
     ILogger<AuditShipper> logger) : LastingService(clock, logger)
 {
     private const int LargestBatch = 500;
-    private const int MostTries = 10;
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HeadEvery = TimeSpan.FromHours(1);
@@ -36,7 +35,7 @@ internal sealed class AuditShipper(
         {
             while (spool.Oldest(LargestBatch) is { Count: > 0 } rows)
             {
-                if (await AddAsync(rows))
+                if (await store.WriteSharedAsync(db => AddAsync(db, rows)))
                 {
                     spool.Forget(rows[^1].Number);
                 }
@@ -102,23 +101,8 @@ internal sealed class AuditShipper(
     }
 
     /// <summary>Another node may be writing the record of the same revocation: the one made it, the other
-    /// lifts it. Whoever comes second sees what the first wrote and tries again.</summary>
+    /// lifts it.</summary>
     /// <returns>False when the database holds other events under these numbers.</returns>
-    private async Task<bool> AddAsync(IReadOnlyList<AuditRow> rows)
-    {
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                return await store.WriteAsync(db => AddAsync(db, rows), CancellationToken.None);
-            }
-            catch (DbUpdateException fault) when (tries < MostTries && !FaultHandler.IsDatabaseAway(fault))
-            {
-                // Asked anew, with what the other has written.
-            }
-        }
-    }
-
     private async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
     {
         var (chain, first) = (rows[0].Chain, rows[0].Number);

@@ -3,6 +3,7 @@
 // ms and holds a thread); what that trades away is nothing, because one file takes one write at a time
 // anyway. PostgreSQL sorts its writers out itself.
 using Microsoft.EntityFrameworkCore;
+using Rescind.Server.Answers;
 using Rescind.Server.Settings;
 
 namespace Rescind.Server.Database;
@@ -10,6 +11,8 @@ namespace Rescind.Server.Database;
 internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, ServerSettings settings)
     : IDisposable
 {
+    private const int MostTries = 10;
+
     /// <summary>How long a write waits for its turn; past it the database counts as away.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
@@ -43,6 +46,25 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, Server
         finally
         {
             _turn?.Release();
+        }
+    }
+
+    /// <summary>The same for what another node may write at this moment too: whoever comes second is refused
+    /// by the database, and asks anew with what the first has written.</summary>
+    /// <param name="write">Looks whether it is there before it writes; runs as often as it is refused.
+    /// </param>
+    public async Task<T> WriteSharedAsync<T>(Func<AccountsDb, Task<T>> write)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await WriteAsync(write, CancellationToken.None);
+            }
+            catch (DbUpdateException fault) when (tries < MostTries && !FaultHandler.IsDatabaseAway(fault))
+            {
+                continue;
+            }
         }
     }
 

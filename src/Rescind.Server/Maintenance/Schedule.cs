@@ -67,7 +67,7 @@ internal sealed class Schedule(
 
     /// <summary>Takes an occurrence for this node.</summary>
     /// <returns>Whether nobody had it.</returns>
-    public Task<bool> TryTakeAsync(string name, DateTime occurrence) => store.WriteAsync(
+    public Task<bool> TryTakeAsync(string name, DateTime occurrence) => store.WriteSharedAsync(
         async db =>
         {
             var (key, value) = ("maintenance:" + name, TextOf(occurrence));
@@ -81,8 +81,7 @@ internal sealed class Schedule(
             }
             db.Marks.Add(new Mark { Name = key, Value = value });
             return await db.SaveChangesAsync() == 1;
-        },
-        CancellationToken.None);
+        });
 
     protected override Task RunAsync(CancellationToken cancel) => Task.WhenAll(
         FollowAsync("daily", settings.Maintenance.Daily, DayAsync, cancel),

@@ -88,7 +88,7 @@ internal sealed class SecurityStatus(
         {
             var key = "key:" + settings.Keys.Signing.Key.KeyId;
             var now = clock.GetUtcNow().UtcDateTime;
-            var seen = await store.WriteAsync(
+            var seen = await store.WriteSharedAsync(
                 async db =>
                 {
                     var mark = await db.Marks.SingleOrDefaultAsync(one => one.Name == key);
@@ -100,8 +100,7 @@ internal sealed class SecurityStatus(
                     }
                     return DateTime.Parse(
                         mark.Value, null, System.Globalization.DateTimeStyles.RoundtripKind);
-                },
-                CancellationToken.None);
+                });
             return Check(
                 Name, now - seen < OldKey, $"In use for {(int)(now - seen).TotalDays} days.",
                 "Make a new JWT_SECRET, which every node must accept before one signs with it "

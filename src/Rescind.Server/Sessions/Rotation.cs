@@ -24,16 +24,8 @@ internal sealed class Rotation(
     public async Task<Opening> RefreshAsync(OwnToken token, Device device)
     {
         // Not cancelled with the request: a rotation that has begun is carried through.
-        Opening opening;
-        try
-        {
-            opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
-        }
-        catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))
-        {
-            // Somebody adopted the same token at the same moment; now its session is there.
-            opening = await store.WriteAsync(db => RefreshAsync(db, token, device), CancellationToken.None);
-        }
+        // Somebody may adopt the same token at this moment.
+        var opening = await store.WriteSharedAsync(db => RefreshAsync(db, token, device));
         return opening.Refusal == Refusals.Replayed ? await EndReplayedAsync(token) : opening;
     }
 

@@ -88,8 +88,7 @@ public sealed class SharedRecordsTests
     {
         await using var postgres = new PostgresServer();
         await postgres.InitializeAsync();
-        var database = await postgres.NewDatabaseAsync();
-        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", database));
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", await postgres.NewDatabaseAsync()));
         var (store, shipper) = (
             server.Services.GetRequiredService<AccountStore>(), server.Services.GetRequiredService<AuditShipper>());
         var (made, lift) = MadeAndLifted();
@@ -99,23 +98,16 @@ public sealed class SharedRecordsTests
             await PutAsync(store, made);
         }
 
-        Task shipped = Task.CompletedTask;
-        await store.WriteAsync(
-            async other =>
+        await store.WhileAnotherWritesAsync(
+            postgres,
+            other => SharedRecords.PutAsync(other, [RevocationRow.Of(lift)]),
+            async () =>
             {
-                await SharedRecords.PutAsync(other, [RevocationRow.Of(lift)]);
-                await other.SaveChangesAsync();
                 await server.Services.GetRequiredService<AuditTrail>().NoteAsync(
                     new AuditEvent("revocation_lifted") { Record = RevocationRow.Of(bothLift ? late : made) });
-                shipped = shipper.ShipAsync(CancellationToken.None);
-                await Eventually.TrueAsync(
-                    async () => await postgres.ExecuteAsync(
-                        "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") is 1L,
-                    "this node waits for the other");
+                await shipper.ShipAsync(CancellationToken.None);
                 return true;
-            },
-            CancellationToken.None);
-        await shipped;
+            });
 
         var row = await store.ReadAsync(db => db.Revocations.SingleAsync(), CancellationToken.None);
         Assert.Equal(RecentRecordsTests.Lifted(made, lift), row.ToRevocation());
