@@ -29,7 +29,7 @@ internal static class Summary
             ("accepted checks", 100, one => one is { What: "check", Status: 200 }),
             ("refused checks", 100, one => one is { What: "check", Status: 401, Word: "token_revoked" }),
             ("revocations that are everywhere", 20, one => one is { What: "revoke", Word: "everywhere" }),
-            ("revocations that are stored", 20, one => one is { What: "revoke", Word: "stored" }),
+            ("revocations that are stored", 5, one => one is { What: "revoke", Word: "stored" }),
             ("lifts", 5, one => one.What == "lift" && Story.IsDone(one)),
             ("refreshes", 5, one => one.What == "refresh" && Story.IsDone(one)),
             ("refused refreshes of ended sessions", 5, one => one is { What: "dead refresh", Status: 401 }),
