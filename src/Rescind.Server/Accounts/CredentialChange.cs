@@ -33,16 +33,18 @@ internal sealed class CredentialChange(
     /// <summary>A new password, and a session that begins with it.</summary>
     public Task<Changed> SetPasswordAsync(Account account, string newHash, HttpContext context) => RunAsync(
         account, "password_change", AuditEvents.PasswordChanged, context, opens: true,
-        async db => await SetHashAsync(db, account, newHash));
+        db => SetHashAsync(
+            db, account, db.Accounts.Where(row => row.PasswordHash == account.PasswordHash), newHash));
 
-    /// <summary>A new password by a mailed token, which is used up.</summary>
+    /// <summary>A new password by a mailed token, which is used up. Whoever has it need not know the password
+    /// of before, which may be hashed anew at this moment.</summary>
     public Task<Changed> ResetAsync(Account account, string newHash, string usedUp, HttpContext context)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         return RunAsync(
             account, "password_change", AuditEvents.PasswordChanged, context, opens: false,
             async db => await db.PasswordResets.Where(row => row.Hash == usedUp && row.ExpiresAt > now)
-                .ExecuteDeleteAsync() == 1 && await SetHashAsync(db, account, newHash));
+                .ExecuteDeleteAsync() == 1 && await SetHashAsync(db, account, db.Accounts, newHash));
     }
 
     /// <summary>The account goes, with its sessions; one that was imported stays away.</summary>
@@ -91,11 +93,11 @@ internal sealed class CredentialChange(
         return changed > 0;
     }
 
-    private static async Task<bool> SetHashAsync(AccountsDb db, Account account, string newHash)
+    private static async Task<bool> SetHashAsync(
+        AccountsDb db, Account account, IQueryable<Account> among, string newHash)
     {
         await db.PasswordResets.Where(row => row.AccountId == account.Id).ExecuteDeleteAsync();
-        return await db.Accounts
-            .Where(row => row.Id == account.Id && row.PasswordHash == account.PasswordHash)
+        return await among.Where(row => row.Id == account.Id)
             .ExecuteUpdateAsync(row => row.SetProperty(it => it.PasswordHash, newHash)) == 1;
     }
 
@@ -104,6 +106,7 @@ internal sealed class CredentialChange(
         Func<AccountsDb, Task<bool>> change, string? note = null)
     {
         AuditNotes.Of(context).UserId = account.Id;
+        var happened = new AuditEvent(eventType) { Reason = reason, Note = note };
         Changed changed = default;
         try
         {
@@ -119,7 +122,12 @@ internal sealed class CredentialChange(
         {
             return undone.Changed;
         }
-        AuditNotes.Add(context, new AuditEvent(eventType) { Reason = reason, Note = note });
+        catch (OutcomeUnknownException)
+        {
+            AuditNotes.AddUnconfirmed(context, happened);
+            throw;
+        }
+        AuditNotes.Add(context, happened);
         return changed;
     }
 
@@ -145,16 +153,16 @@ internal sealed class CredentialChange(
             return new Changed(Refusal: LastAdministrator);
         }
         var actor = context.User.Identity?.IsAuthenticated == true ? Caller.Of(context).Subject : account.Id;
-        var revoked = await revoker.RevokeAsync(
-            Revocation.OfSubject(settings.Issuer, account.Id) with
-            {
-                Reason = reason, Actor = Revoker.ActorOf(actor),
-            });
+        var rule = Revocation.OfSubject(settings.Issuer, account.Id) with
+        {
+            Reason = reason, Actor = Revoker.ActorOf(actor),
+        };
+        var revoked = await revoker.RevokeAsync(rule);
         if (revoked.Refusal is not null)
         {
             return new Changed(Refusal: revoked.Refusal);
         }
-        await sessions.EndAllAsync(db, account.Id);
+        await sessions.EndHitAsync(db, AuditNotes.Of(context).Made(rule));
         var opening = opens
             ? await sessions.OpenAsync(db, current!, Device.Of(context))
             : default;

@@ -28,8 +28,10 @@ internal sealed class FirstAdministrator(
         }
         if (settings is { AdminEmail: { } email, AdminPassword: { } password })
         {
-            var made = await AddAsync(email, password, cancel);
-            (made ? (Action<ILogger>)Log.AdministratorMade : Log.AdministratorExists)(logger);
+            if (await AddAsync(email, password, cancel) is { } made)
+            {
+                (made ? (Action<ILogger>)Log.AdministratorMade : Log.AdministratorExists)(logger);
+            }
         }
         else if (!isEmpty || !settings.IsDevelopment)
         {
@@ -43,38 +45,42 @@ internal sealed class FirstAdministrator(
             // The file first: a password that nobody can read would lock everybody out.
             var drawn = RandomNumberGenerator.GetHexString(24, lowercase: true);
             settings.Data.WriteSecret(PasswordFile, drawn);
-            await AddAsync(LocalEmail, drawn, cancel);
-            Log.LocalAdministratorMade(logger);
+            if (await AddAsync(LocalEmail, drawn, cancel) == true)
+            {
+                Log.LocalAdministratorMade(logger);
+            }
+            else
+            {
+                // Another node that started at the same moment has made it, and has its password.
+                File.Delete(settings.Data.PathOf(PasswordFile));
+            }
         }
     }
 
-    private async Task<bool> AddAsync(string email, string password, CancellationToken cancel)
+    /// <returns>Whether it was made; false when the address is taken, null when another node that starts at
+    /// the same moment has made one.</returns>
+    private async Task<bool?> AddAsync(string email, string password, CancellationToken cancel)
     {
         var account = Register.New(email, clock);
         account.IsAdmin = true;
         account.PasswordHash = await passwords.HashAsync(account, password, cancel)
             ?? throw new InvalidOperationException("Nothing else hashes before the server has started.");
-        try
-        {
-            return await store.WriteAsync(db => AddAsync(db, account, cancel), cancel);
-        }
-        catch (DbUpdateException fault) when (!FaultHandler.IsDatabaseAway(fault))
-        {
-            // Another node that starts at the same moment has made it.
-            return true;
-        }
+        return await store.WriteSharedAsync(db => AddAsync(db, account, cancel));
     }
 
-    private static async Task<bool> AddAsync(AccountsDb db, Account account, CancellationToken cancel)
+    private static async Task<bool?> AddAsync(AccountsDb db, Account account, CancellationToken cancel)
     {
-        var isTaken = await db.Accounts.AnyAsync(
-            row => row.NormalizedEmail == account.NormalizedEmail, cancel);
-        if (!isTaken)
+        if (await db.Marks.AnyAsync(mark => mark.Name == Mark.FirstAdministrator, cancel))
         {
-            db.Accounts.Add(account);
-            db.Marks.Add(new Mark { Name = Mark.FirstAdministrator, Value = account.Id });
-            await db.SaveChangesAsync(cancel);
+            return null;
         }
-        return !isTaken;
+        if (await db.Accounts.AnyAsync(row => row.NormalizedEmail == account.NormalizedEmail, cancel))
+        {
+            return false;
+        }
+        db.Accounts.Add(account);
+        db.Marks.Add(new Mark { Name = Mark.FirstAdministrator, Value = account.Id });
+        await db.SaveChangesAsync(cancel);
+        return true;
     }
 }

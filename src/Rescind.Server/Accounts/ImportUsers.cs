@@ -56,15 +56,19 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
         }
 
         // Somebody may import or register the same user at this moment.
-        var (taken, known, rejected) = await store.WriteSharedAsync(db => TakeAsync(db, users));
-        var imported = taken.Count;
-        foreach (var user in taken)
+        var (taken, known, rejected) = (new List<ImportedUser>(), 0, new List<RejectedUser>());
+        try
         {
-            AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
-            {
-                UserId = user.Id, Note = user.IsAdmin == true ? "an administrator" : "a user",
-            });
+            await store.WriteSharedAsync(
+                async db => (taken, known, rejected) = await TakeAsync(db, users));
         }
+        catch (OutcomeUnknownException)
+        {
+            taken.ForEach(user => AuditNotes.AddUnconfirmed(context, EventOf(user)));
+            throw;
+        }
+        taken.ForEach(user => AuditNotes.Add(context, EventOf(user)));
+        var imported = taken.Count;
         AuditNotes.Add(context, new AuditEvent(AuditEvents.UsersImported)
         {
             Note = $"{imported} imported, {known} known, {rejected.Count} rejected",
@@ -78,6 +82,11 @@ internal sealed class ImportUsers(AccountStore store, Strangers strangers, TimeP
             Rejected = rejected,
         });
     }
+
+    private static AuditEvent EventOf(ImportedUser user) => new(AuditEvents.UsersImported)
+    {
+        UserId = user.Id, Note = user.IsAdmin == true ? "an administrator" : "a user",
+    };
 
     private async Task<(List<ImportedUser> Taken, int Known, List<RejectedUser> Rejected)> TakeAsync(
         AccountsDb db, IReadOnlyList<ImportedUser?> users)

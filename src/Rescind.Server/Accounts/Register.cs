@@ -41,6 +41,10 @@ internal sealed class Register(
             return Refusals.Busy;
         }
         account.PasswordHash = hash;
+        var registered = new AuditEvent(AuditEvents.UserRegistered)
+        {
+            UserId = account.Id, Actor = account.Id,
+        };
         try
         {
             var opening = await store.WriteAsync(
@@ -52,10 +56,7 @@ internal sealed class Register(
                 cancel);
             if (opening.Refusal is null)
             {
-                AuditNotes.Add(context, new AuditEvent(AuditEvents.UserRegistered)
-                {
-                    UserId = account.Id, Actor = account.Id,
-                });
+                AuditNotes.Add(context, registered);
             }
             return TokenAnswer.Of(opening, StatusCodes.Status201Created, "Account created.");
         }
@@ -63,6 +64,11 @@ internal sealed class Register(
         {
             // Somebody registered the same address while the password was hashed.
             return Taken;
+        }
+        catch (OutcomeUnknownException)
+        {
+            AuditNotes.AddUnconfirmed(context, registered);
+            throw;
         }
     }
 

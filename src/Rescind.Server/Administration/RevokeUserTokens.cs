@@ -67,30 +67,23 @@ internal sealed class RevokeUserTokens(
             return missing;
         }
         var (user, caller) = (body.UserId!, Caller.Of(context));
-        var revoked = await revoker.RevokeAsync(
-            Revocation.OfSubject(settings.Issuer, user) with
-            {
-                Reason = body.Reason!,
-                Note = body.Note,
-                Actor = Revoker.ActorOf(caller.Subject),
-            },
-            nameOfValue: "user_id");
+        var rule = Revocation.OfSubject(settings.Issuer, user) with
+        {
+            Reason = body.Reason!, Note = body.Note, Actor = Revoker.ActorOf(caller.Subject),
+        };
+        var revoked = await revoker.RevokeAsync(rule, nameOfValue: "user_id");
         if (revoked.Receipt is not { } receipt)
         {
             return revoked.Refusal!;
         }
-        return await AnswerAsync(user, caller, receipt, AuditNotes.Of(context).CutoffOf(receipt.Id));
-    }
-
-    private async Task<IResult> AnswerAsync(string user, Caller caller, Receipt receipt, DateTime cutoff)
-    {
+        var made = AuditNotes.Of(context).Made(rule);
         var answer = new RevokeUserTokensAnswer
         {
             Message = "Every token issued to the user so far is revoked.",
             UserId = user,
             KnownUser = await IsKnownAsync(user),
-            SessionsRevoked = await sessions.EndAllAsync(user),
-            RevokedBefore = cutoff,
+            SessionsRevoked = await sessions.EndHitAsync(made),
+            RevokedBefore = made.IssuedBefore!.Value.UtcDateTime,
             RevokedBy = caller.Subject,
             Receipt = ReceiptBody.Of(receipt),
         };

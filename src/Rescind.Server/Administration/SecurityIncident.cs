@@ -105,7 +105,7 @@ internal sealed class SecurityIncident(
         foreach (var rule in rules)
         {
             // Once one could not be noted the others could not either, and each would wait as long.
-            if (await sessions.EndHitAsync(rule) is null)
+            if (await sessions.EndHitAsync(AuditNotes.Of(context).Made(rule)) is null)
             {
                 break;
             }

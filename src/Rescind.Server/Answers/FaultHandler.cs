@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using Rescind.Server.Audit;
+using Rescind.Server.Database;
 
 namespace Rescind.Server.Answers;
 
@@ -23,7 +25,7 @@ internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHan
             httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return true;
         }
-        await RefusalOf(exception).ExecuteAsync(httpContext);
+        await RefusalOf(exception, httpContext).ExecuteAsync(httpContext);
         return true;
     }
 
@@ -43,7 +45,7 @@ internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHan
         _ => false,
     };
 
-    private Refusal RefusalOf(Exception exception)
+    private Refusal RefusalOf(Exception exception, HttpContext context)
     {
         if (exception is BadHttpRequestException bad)
         {
@@ -55,7 +57,9 @@ internal sealed class FaultHandler(ILogger<FaultHandler> logger) : IExceptionHan
         if (IsDatabaseAway(exception))
         {
             Log.DatabaseAway(logger, exception.GetType().Name, exception.GetBaseException().Message);
-            return Refusals.StoreUnavailable;
+            return exception is OutcomeUnknownException || AuditNotes.Of(context).HasAny
+                ? Refusals.Interrupted
+                : Refusals.StoreUnavailable;
         }
         Log.Unhandled(logger, exception);
         return Refusals.OfStatus(StatusCodes.Status500InternalServerError);

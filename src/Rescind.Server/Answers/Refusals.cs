@@ -35,6 +35,12 @@ internal static class Refusals
             RetryAfter = TimeSpan.FromSeconds(2),
         };
 
+    public static readonly Refusal Interrupted = StoreUnavailable with
+    {
+        Detail = "A store that this call needs went away while it was under way; "
+            + "some or all of it may have been done.",
+    };
+
     public static readonly Refusal Busy =
         new(503, "busy", "Too many log-ins are waiting; try again in a moment.")
         {

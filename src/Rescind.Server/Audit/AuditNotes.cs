@@ -35,6 +35,14 @@ internal sealed class AuditNotes
         }
     }
 
+    /// <summary>Notes what may have happened, because the database went away when it was told to keep it.
+    /// </summary>
+    public static void AddUnconfirmed(HttpContext context, AuditEvent happened) =>
+        Add(context, happened with { Note = $"not confirmed by the database {happened.Note}".TrimEnd() });
+
+    /// <summary>Whether the request did something, also when it failed afterwards.</summary>
+    public bool HasAny { get; private set; }
+
     /// <summary>Notes revocations that are being stored; see <see cref="Forget"/>.</summary>
     public void Add(IReadOnlyList<Revocation> revocations)
     {
@@ -44,13 +52,13 @@ internal sealed class AuditNotes
         }
     }
 
-    /// <summary>The cutoff that a revocation of this request was given.</summary>
-    public DateTime CutoffOf(RevocationId id)
+    /// <summary>What became of a revocation of this request: with its id and its cutoff.</summary>
+    public Revocation Made(Revocation asked)
     {
         lock (_lock)
         {
-            var made = _revocations.Single(one => one.Revocation.Id == id).Revocation;
-            return made.IssuedBefore!.Value.UtcDateTime;
+            return _revocations.Last(one => one.Revocation.Kind == asked.Kind
+                && one.Revocation.Issuer == asked.Issuer && one.Revocation.Value == asked.Value).Revocation;
         }
     }
 
@@ -86,6 +94,7 @@ internal sealed class AuditNotes
             var all = _events.Concat(revoked).ToList();
             _events.Clear();
             _revocations.Clear();
+            HasAny |= all.Count > 0;
             return all;
         }
     }

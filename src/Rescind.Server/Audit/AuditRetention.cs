@@ -27,7 +27,7 @@ internal sealed class AuditRetention(
         var dropped = 0L;
         foreach (var chain in chains)
         {
-            while (await store.WriteAsync(db => PruneAsync(db, chain, oldest), cancel) is > 0 and var step)
+            while (await store.WriteSharedAsync(db => PruneAsync(db, chain, oldest)) is > 0 and var step)
             {
                 dropped += step;
             }
@@ -38,11 +38,9 @@ internal sealed class AuditRetention(
     private async Task<int> PruneAsync(AccountsDb db, string chain, DateTime oldest)
     {
         var rows = db.AuditEvents.Where(row => row.Chain == chain);
-        var kept = await rows.Where(row => row.Timestamp >= oldest).MinAsync(row => (long?)row.Number)
-            ?? long.MaxValue;
-        var old = await rows.AsNoTracking().Where(row => row.Number < kept).OrderBy(row => row.Number)
-            .Take(LargestStep).ToListAsync();
         var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain);
+        var first = await rows.AsNoTracking().OrderBy(row => row.Number).Take(LargestStep).ToListAsync();
+        var old = first.TakeWhile(row => row.Timestamp < oldest).ToList();
         if (old.Count == 0 || !IsIntact(chain, anchor, old))
         {
             return 0;

@@ -19,6 +19,7 @@ internal static class AuditSetup
         services.AddSingleton<AuditFilter>();
         services.AddSingleton<AuditShipper>();
         services.AddHostedService(provider => provider.GetRequiredService<AuditShipper>());
+        services.AddHostedService<LeftBehind>();
         services.AddSingleton<ListAudit>();
         services.AddSingleton<VerifyAudit>();
 

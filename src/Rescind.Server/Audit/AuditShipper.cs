@@ -1,6 +1,7 @@
 // Carries events from this node's file to the database, in their order. What it guarantees: an event leaves
 // the file only after the database has it; one that was carried twice (a crash in between) is there once.
 // While the database is away they wait.
+using System.Runtime.ExceptionServices;
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Database;
@@ -21,6 +22,7 @@ internal sealed class AuditShipper(
 
     private readonly SemaphoreSlim _turn = new(1);
     private volatile bool _isAway;
+    private (long At, ExceptionDispatchInfo Fault)? _failure;
 
     /// <summary>Whether the last try found the database away.</summary>
     public bool IsDatabaseAway => _isAway;
@@ -30,9 +32,15 @@ internal sealed class AuditShipper(
     /// </exception>
     public async Task ShipAsync(CancellationToken cancel)
     {
+        var asked = Clock.GetTimestamp();
         await _turn.WaitAsync(cancel);
         try
         {
+            if (_failure is { } failure && failure.At > asked)
+            {
+                // Who has waited for a try that failed does not wait for one more.
+                failure.Fault.Throw();
+            }
             while (spool.Oldest(LargestBatch) is { Count: > 0 } rows)
             {
                 if (await store.WriteSharedAsync(db => AddAsync(db, rows)))
@@ -45,6 +53,12 @@ internal sealed class AuditShipper(
                     spool.BeginChain(settings.Node);
                 }
             }
+        }
+        catch (Exception fault) when (
+            FaultHandler.IsDatabaseAway(fault) && fault != _failure?.Fault.SourceException)
+        {
+            _failure = (Clock.GetTimestamp(), ExceptionDispatchInfo.Capture(fault));
+            throw;
         }
         finally
         {

@@ -73,6 +73,18 @@ internal sealed class AuditSpool : IAsyncDisposable
     /// <summary>How many events wait for the database.</summary>
     public long Waiting => Interlocked.Read(ref _waiting);
 
+    /// <summary>This node's chain, and the number of its newest event that the database has.</summary>
+    public (string Chain, long Number) Carried
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (_chain, Number - Waiting);
+            }
+        }
+    }
+
     /// <summary>Keeps an event; completes when it is on disk.</summary>
     /// <exception cref="IOException">It could not be kept.</exception>
     public async Task AppendAsync(AuditEvent happened)

@@ -32,7 +32,7 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
     {
         var cancel = context.RequestAborted;
         await shipper.ShipAsync(cancel);
-        var (own, number) = (spool.Chain, spool.Number - spool.Waiting);
+        var (own, number) = spool.Carried;
         var chains = await store.ReadAsync(ReadChainsAsync, cancel);
         if (number > 0 && !chains.Contains(own))
         {
@@ -41,12 +41,8 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
         var nodes = new List<ChainBody>();
         foreach (var chain in chains.Order(StringComparer.Ordinal))
         {
-            Task<ChainBody> Read() => store.ReadAsync(
-                db => VerifyAsync(db, chain, chain == own ? number : 0, cancel), cancel);
-
-            // What looks broken is read again: retention may have cut the chain in between.
-            var found = await Read();
-            nodes.Add(found.FirstBroken is null ? found : await Read());
+            nodes.Add(await store.ReadAsync(
+                db => VerifyAsync(db, chain, chain == own ? number : 0, cancel), cancel));
         }
         var intact = nodes.All(node => node.FirstBroken is null);
         return TypedResults.Json(new VerifyAuditAnswer
@@ -61,6 +57,9 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
         await db.AuditEvents.Select(row => row.Chain)
             .Union(db.AuditAnchors.Select(anchor => anchor.Chain)).ToListAsync();
 
+    private static Task<AuditAnchor?> AnchorOf(AccountsDb db, string chain, CancellationToken cancel) =>
+        db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain, cancel);
+
     /// <param name="db">The database.</param>
     /// <param name="chain">Which chain.</param>
     /// <param name="known">The number up to which this node knows that the chain goes.</param>
@@ -68,7 +67,7 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
     private async Task<ChainBody> VerifyAsync(
         AccountsDb db, string chain, long known, CancellationToken cancel)
     {
-        var anchor = await db.AuditAnchors.SingleOrDefaultAsync(one => one.Chain == chain, cancel);
+        var anchor = await AnchorOf(db, chain, cancel);
         var (number, hash, events) = (anchor?.Number ?? 0, anchor?.Hash ?? AuditChain.Beginning, 0L);
         BrokenEvent? broken = anchor is null ? null : AuditChain.FaultOf(anchor, key);
         while (broken is null)
@@ -89,6 +88,11 @@ internal sealed class VerifyAudit(AccountStore store, AuditShipper shipper, Audi
         if (broken is null && number < known)
         {
             broken = new BrokenEvent(number + 1, "missing: this node wrote it");
+        }
+        if (broken is not null && (await AnchorOf(db, chain, cancel))?.Number != anchor?.Number)
+        {
+            // Retention has cut the chain in between.
+            return await VerifyAsync(db, chain, known, cancel);
         }
         return new ChainBody(chain, events, events == 0 ? null : Convert.ToHexStringLower(hash), broken);
     }

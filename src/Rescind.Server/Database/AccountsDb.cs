@@ -66,7 +66,7 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
             row.Ignore(r => r.StandsIn);
             row.Property(r => r.Kind).HasConversion<string>();
 
-            // Of two lifts at once the second is told.
+            // Of two lifts at once the second is told, and asks anew.
             row.Property(r => r.LiftedAt).IsConcurrencyToken();
             row.HasIndex(r => new { r.MadeAt, r.Id });
             row.HasIndex(r => r.Value);
@@ -90,6 +90,9 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
         {
             anchor.ToTable("audit_anchors");
             anchor.HasKey(a => a.Chain);
+
+            // Retention at once on two nodes: the second is told, and asks anew.
+            anchor.Property(a => a.Number).IsConcurrencyToken();
         });
     }
 

@@ -2,6 +2,7 @@
 // lock; the library's own lock is on a table that the first of them still has to make); what an operator can
 // put right stops the start with one line; a database that is away does not, because checks and revocations
 // need none.
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Rescind.Server.Answers;
@@ -14,13 +15,15 @@ internal static class PostgresSchema
     /// <summary>"rescind" in ASCII: the number of our lock among those of other programs.</summary>
     private const long LockNumber = 0x72657363696e64;
 
-    /// <returns>Whether the database was there.</returns>
+    /// <summary>For how long another node that brings the tables up to date is waited for.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    /// <returns>Whether the database was there, and no other node is at it.</returns>
     public static async Task<bool> TryPrepareAsync(AccountsDb db, CancellationToken cancel)
     {
         try
         {
-            await PrepareAsync(db, cancel);
-            return true;
+            return await PrepareAsync(db, cancel);
         }
         catch (PostgresException fault) when (RemedyOf(fault.SqlState) is { } remedy)
         {
@@ -32,17 +35,27 @@ internal static class PostgresSchema
         }
     }
 
-    private static async Task PrepareAsync(AccountsDb db, CancellationToken cancel)
+    private static async Task<bool> PrepareAsync(AccountsDb db, CancellationToken cancel)
     {
         // The lock belongs to the connection, which the migration then uses too.
         await db.Database.OpenConnectionAsync(cancel);
-        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
-        await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_lock({LockNumber})", cancel);
+        var began = Stopwatch.GetTimestamp();
+        while (!await db.Database.SqlQuery<bool>(
+            $"SELECT pg_try_advisory_lock({LockNumber}) AS \"Value\"").SingleAsync(cancel))
+        {
+            if (Stopwatch.GetElapsedTime(began) > LongestWait)
+            {
+                return false;
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(200), cancel);
+        }
         try
         {
             SchemaVersion.RefuseNewer(
                 await db.Database.GetAppliedMigrationsAsync(cancel), db, "The database at DATABASE_URL");
+            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
             await db.Database.MigrateAsync(cancel);
+            return true;
         }
         finally
         {

@@ -18,12 +18,11 @@ internal sealed class LogOutAll(Revoker revoker, SessionBook sessions)
     public async Task<IResult> AnswerAsync(HttpContext context)
     {
         var caller = Caller.Of(context);
-        var revoked = await revoker.RevokeAsync(
-            Revocation.OfSubject(caller.Token.Issuer, caller.Subject) with
-            {
-                Reason = "logout",
-                Actor = Revoker.ActorOf(caller.Subject),
-            });
+        var rule = Revocation.OfSubject(caller.Token.Issuer, caller.Subject) with
+        {
+            Reason = "logout", Actor = Revoker.ActorOf(caller.Subject),
+        };
+        var revoked = await revoker.RevokeAsync(rule);
         if (revoked.Receipt is not { } receipt)
         {
             return revoked.Refusal!;
@@ -32,7 +31,7 @@ internal sealed class LogOutAll(Revoker revoker, SessionBook sessions)
         var answer = new LogOutAllAnswer
         {
             Message = "Logged out everywhere.",
-            SessionsRevoked = await sessions.EndAllAsync(caller.Subject),
+            SessionsRevoked = await sessions.EndHitAsync(AuditNotes.Of(context).Made(rule)),
             Receipt = ReceiptBody.Of(receipt),
         };
         return TypedResults.Json(answer, statusCode: answer.Status);

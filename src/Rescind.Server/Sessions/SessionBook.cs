@@ -13,8 +13,8 @@ using Rescind.Server.Tokens;
 namespace Rescind.Server.Sessions;
 
 internal sealed class SessionBook(
-    AccountStore store, TokenIssuer issuer, Blacklist blacklist, Revoker revoker, ServerSettings settings,
-    TimeProvider clock, ILogger<SessionBook> logger)
+    AccountStore store, TokenIssuer issuer, Revoker revoker, ServerSettings settings, TimeProvider clock,
+    ILogger<SessionBook> logger)
 {
     /// <summary>How many sessions one account may have; a new one ends the oldest.</summary>
     public const int MostSessions = 100;
@@ -66,32 +66,23 @@ internal sealed class SessionBook(
     public Task<int?> EndAsync(string session) =>
         NoteAsync(sessions => sessions.Where(row => row.Id == session));
 
-    /// <summary>Notes that the sessions of an account have ended which its latest cutoff hits; one that was
-    /// opened since then lives.</summary>
+    /// <summary>Notes that the sessions have ended which a rule hits; one that was opened since it was made
+    /// lives.</summary>
+    /// <param name="made">With the cutoff that it was given.</param>
     /// <returns>How many lived; null when the database could not say.</returns>
-    public Task<int?> EndAllAsync(string account)
+    public Task<int?> EndHitAsync(Revocation made) => made.Kind switch
     {
-        var cutoff = CutoffOf(account);
-        return NoteAsync(sessions => sessions.Where(
-            row => row.AccountId == account && row.AuthenticatedAt <= cutoff));
-    }
-
-    /// <summary>Notes that the sessions have ended which a rule hits.</summary>
-    public Task<int?> EndHitAsync(Revocation rule) => rule.Kind switch
-    {
-        RuleKind.Subject => EndAllAsync(rule.Value),
-        RuleKind.Session => EndAsync(rule.Value),
-        RuleKind.Issuer => NoteAsync(Everyone),
-        RuleKind.Key when rule.Value == settings.Keys.Signing.Key.KeyId => NoteAsync(rows => rows),
+        RuleKind.Session => EndAsync(made.Value),
+        RuleKind.Subject or RuleKind.Issuer => NoteAsync(rows => HitBy(rows, made)),
+        RuleKind.Key when made.Value == settings.Keys.Signing.Key.KeyId => NoteAsync(rows => rows),
         _ => Task.FromResult<int?>(0),
     };
 
-    /// <summary>The same inside a write.</summary>
-    public Task<int> EndAllAsync(AccountsDb db, string account)
+    /// <summary>The same inside a write, for a rule of an account.</summary>
+    public Task<int> EndHitAsync(AccountsDb db, Revocation made)
     {
-        var (cutoff, now) = (CutoffOf(account), clock.GetUtcNow().UtcDateTime);
-        return db.Sessions
-            .Where(row => row.AccountId == account && row.AuthenticatedAt <= cutoff && row.EndedAt == null)
+        var now = clock.GetUtcNow().UtcDateTime;
+        return HitBy(db.Sessions, made).Where(row => row.EndedAt == null)
             .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now));
     }
 
@@ -103,12 +94,12 @@ internal sealed class SessionBook(
         ExpiresAt = new DateTimeOffset(session.ExpiresAt, TimeSpan.Zero),
     };
 
-    /// <summary>Until when tokens of an account are hit: the blacklist lets it have new ones from a second
-    /// later.</summary>
-    private DateTime CutoffOf(string account) => blacklist.EarliestIssueTime(new TokenFacts
+    private static IQueryable<Session> HitBy(IQueryable<Session> rows, Revocation made)
     {
-        Issuer = settings.Issuer, TokenId = account, Subject = account,
-    }).UtcDateTime.AddSeconds(-1);
+        var cutoff = made.IssuedBefore!.Value.UtcDateTime;
+        return rows.Where(row => row.AuthenticatedAt <= cutoff
+            && (made.Kind == RuleKind.Issuer || row.AccountId == made.Value));
+    }
 
     /// <summary>Makes room for one more session, and drops the rows of those that ran out long ago.</summary>
     private async Task<Refusal?> EndOldestAsync(AccountsDb db, string account, DateTime now)
@@ -136,12 +127,6 @@ internal sealed class SessionBook(
         await db.Sessions.Where(row => oldest.Contains(row.Id))
             .ExecuteUpdateAsync(row => row.SetProperty(it => it.EndedAt, now));
         return null;
-    }
-
-    private IQueryable<Session> Everyone(IQueryable<Session> rows)
-    {
-        var cutoff = CutoffOf("");
-        return rows.Where(row => row.AuthenticatedAt <= cutoff);
     }
 
     private async Task<int?> NoteAsync(Func<IQueryable<Session>, IQueryable<Session>> which)

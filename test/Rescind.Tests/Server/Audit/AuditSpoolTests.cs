@@ -44,6 +44,24 @@ public sealed class AuditSpoolTests(ITestOutputHelper output) : IDisposable
         Assert.Equal((1, 3), (again.Waiting, Assert.Single(again.Oldest(10)).Number));
     }
 
+    /// <summary>While an event is on its way to the disk it is not said to be in the database.</summary>
+    [Fact]
+    public async Task What_was_never_forgotten_was_never_carried()
+    {
+        await using var spool = Open();
+        var arriving = RunAsync(spool, callers: 8, events: 2_000);
+        var asked = 0;
+        while (!arriving.IsCompleted)
+        {
+            Assert.Equal(0, spool.Carried.Number);
+            asked++;
+        }
+        await arriving;
+        Assert.InRange(asked, 10, int.MaxValue);
+        spool.Forget(1_500);
+        Assert.Equal((spool.Chain, 1_500), spool.Carried);
+    }
+
     [Fact]
     public async Task A_chain_that_begins_anew_while_events_arrive_loses_none()
     {

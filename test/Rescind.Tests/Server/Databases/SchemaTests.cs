@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Rescind.Server.Settings;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
@@ -45,6 +47,36 @@ public sealed class SchemaTests(PostgresServer postgres)
         await server.LogInAsync(user.Email);
         await server.RestartAsync();
         await server.LogInAsync(user.Email);
+    }
+
+    /// <summary>A node that stands still while it brings the tables up to date holds the lock for as long.</summary>
+    [Fact]
+    public async Task A_lock_that_another_node_holds_does_not_stop_the_start()
+    {
+        var database = await postgres.NewDatabaseAsync();
+        await using var other = new Npgsql.NpgsqlConnection(
+            $"Host=127.0.0.1;Port={postgres.Port};Database={database[(database.LastIndexOf('/') + 1)..]};"
+            + $"Username=postgres;Password=\"{PostgresServer.Password}\";Pooling=false");
+        await other.OpenAsync();
+        await using (var hold = other.CreateCommand())
+        {
+            hold.CommandText = "SELECT pg_advisory_lock(x'72657363696e64'::bigint)";
+            await hold.ExecuteNonQueryAsync();
+        }
+        var began = Stopwatch.GetTimestamp();
+
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", database));
+
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(30));
+        Assert.Equal(200, (await server.GetAsync("/health/live")).Status);
+        (await server.PostAsync("/api/auth/login", new { email = "a@example.com", password = "b" }))
+            .IsRefusal(503, "store_unavailable");
+        await other.CloseAsync();
+        await Eventually.TrueAsync(
+            async () => (await server.PostAsync(
+                "/api/auth/login", new { email = ServerUnderTest.AdminEmail, password = ServerUnderTest.Password }))
+                .Status == 200,
+            "the tables are made");
     }
 
     [Fact]

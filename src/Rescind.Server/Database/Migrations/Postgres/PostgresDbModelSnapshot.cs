@@ -186,6 +186,7 @@ namespace Rescind.Server.Database.Migrations.Postgres
                         .HasColumnName("key_id");
 
                     b.Property<long>("Number")
+                        .IsConcurrencyToken()
                         .HasColumnType("bigint")
                         .HasColumnName("number");
 

@@ -153,6 +153,7 @@ namespace Rescind.Server.Database.Migrations.Sqlite
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Number")
+                        .IsConcurrencyToken()
                         .HasColumnType("INTEGER");
 
                     b.Property<DateTime>("PrunedAt")
