@@ -106,8 +106,9 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         }
     }
 
-    /// <summary>Whether others run with other settings, or did until a moment ago: their leases may be longer
-    /// than this process would wait for, and it counts none of them.</summary>
+    /// <summary>Whether others run with other settings, or did until a moment ago, as far as this process saw
+    /// or the log remembers: their leases may be longer than this process would wait for, and it counts none
+    /// of them.</summary>
     public bool IsHeldBack
     {
         get
@@ -169,7 +170,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             }
             _lastBeat = beat;
             var now = clock.GetTimestamp();
-            NoteSettings_NeedsLock(answer.OtherSettings, now, isReplicated);
+            NoteSettings_NeedsLock(answer, now, isReplicated);
             var isNewEpoch = answer.Epoch != _epoch;
             if (isNewEpoch)
             {
@@ -188,15 +189,18 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         }
     }
 
-    private void NoteSettings_NeedsLock(string? others, long now, bool isReplicated)
+    /// <summary>Others with a longer bound refuse this process, or lived before a recovery that it comes
+    /// into.</summary>
+    private void NoteSettings_NeedsLock(HeartbeatAnswer answer, long now, bool isReplicated)
     {
-        if (others is not null)
+        var isRefused = answer.OtherSettings is not null;
+        var theirs = isRefused ? FleetSettings.FreshnessIn(answer.OtherSettings!) : answer.BoundBefore;
+        if (isRefused || (theirs > bound && answer.Epoch != _epoch))
         {
-            var theirs = FleetSettings.FreshnessIn(others);
             _othersBound = IsHeldBack_NeedsLock && _othersBound > theirs ? _othersBound : theirs;
             _othersGone = null;
         }
-        else if (isReplicated)
+        if (!isRefused && isReplicated)
         {
             _othersGone ??= now;
         }

@@ -10,8 +10,9 @@
 -- wait for its confirmation, 17 how many servers it remembers, 18 the horizon it knows; then the silent (key and beat
 -- each), the remembered, the writers.
 -- Answer: "ok", epoch, state, found, at the tail, last id, horizon, seconds and microseconds of the server's
--- clock, run_id known, servers, entries (id and bytes in turn), registry; or "settings", those in force, epoch,
--- servers, registry.
+-- clock, run_id known, servers, entries (id and bytes in turn), registry, twice the longest bound of leases from
+-- before an open recovery in milliseconds (0: none is open); or "settings", those in force, epoch, servers,
+-- registry.
 --
 -- A record is: beat, epoch, number, random, tail, reported, details. Number, random, tail and reported hold
 -- for that epoch only. Tail says that a read of this process has reached the tail, so it may hold a lease.
@@ -92,11 +93,19 @@ if epoch and head[6] ~= settings then
   redis.call('HSET', fleet, 'settings', settings)
 end
 
+-- The bound in settings; the longest there can be where it cannot be read.
+local function bound_in(text)
+  local told = tonumber(string.match(text .. ' ', '^freshness_ms=(%d+) ') or '0')
+  return told > 0 and told < 60000 and told or 60000
+end
+
 -- Opens a recovery: nobody is fresh until everybody whom anybody remembers has given back what is missing.
 -- Without a header nobody is on the list, and a header that was rolled back may list nobody who holds
--- anything; so others get two bounds to come forward.
+-- anything; so others get two bounds to come forward. Those who did not agree to these settings hold leases by
+-- theirs, also when what was lost is the word that they were here.
 if not epoch or not is_same_history(run, head[3], last, head[4]) then
-  least = two_bounds
+  local before = head[6] and head[6] ~= settings and 2 * bound_in(head[6]) or 0
+  least = math.max(two_bounds, before, state == 'open' and least or 0)
   epoch, state = ARGV[11], 'open'
   redis.call('HSET', fleet, 'epoch', epoch, 'state', state, 'run', run, 'tail', last, 'least', least,
     'settings', settings)
@@ -208,4 +217,4 @@ if found and number ~= '0' then
   end
 end
 return { 'ok', epoch, state, found and 1 or 0, reached and 1 or 0, last, horizon, now[1], now[2],
-  run ~= '' and 1 or 0, servers, entries, flat }
+  run ~= '' and 1 or 0, servers, entries, flat, state == 'open' and math.min(least, 120000) or 0 }

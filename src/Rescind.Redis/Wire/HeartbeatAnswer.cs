@@ -13,6 +13,10 @@ internal sealed record HeartbeatAnswer
 
     public required bool IsClosed { get; init; }
 
+    /// <summary>By which the leases run that may be left from before a recovery that is open; zero: none
+    /// is.</summary>
+    public TimeSpan BoundBefore { get; init; }
+
     public required bool Found { get; init; }
 
     public required bool AtTail { get; init; }
@@ -52,7 +56,7 @@ internal sealed record HeartbeatAnswer
         {
             return Refused(parts);
         }
-        if (parts.Length != 13)
+        if (parts.Length != 14)
         {
             throw Unreadable();
         }
@@ -69,6 +73,7 @@ internal sealed record HeartbeatAnswer
             Servers = (int)parts[10],
             Packs = PacksOf(Parts(parts[11])),
             Processes = ProcessesOf(parts[12]),
+            BoundBefore = TimeSpan.FromMilliseconds((long)parts[13]) / 2,
         };
     }
 

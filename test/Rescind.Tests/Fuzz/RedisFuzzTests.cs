@@ -134,7 +134,7 @@ public sealed class RedisFuzzTests
     /// <summary>Whoever can write to Redis can change any field of the hash that the script answers with.</summary>
     [Fact]
     public void A_hostile_answer_to_a_heartbeat_is_read_or_refused() =>
-        Gen.Select(Answer, Gen.Int[0, 12], OddResult, Gen.Int[0, 5]).Try((answer, at, odd, change) =>
+        Gen.Select(Answer, Gen.Int[0, 13], OddResult, Gen.Int[0, 5]).Try((answer, at, odd, change) =>
         {
             RedisResult[] parts = change switch
             {
@@ -244,6 +244,7 @@ public sealed class RedisFuzzTests
         Of("ok"), Of("epoch"), Of(flag == 1 ? "closed" : "open"), Of(flag), Of(1), Of(id), Of(time), Of(time), Of(5), Of(1), Of(3),
         RedisResult.Create([.. Plain.Pack(entries).SelectMany(pack => new[] { Of(id), Of(pack.Bytes) })]),
         RedisResult.Create([Of("process"), Of($"7 epoch 9 0 1 0 {ProcessRecord.Details("name", "1.0")}")]),
+        Of(entries.Length),
     ]);
 
     private static RedisResult Of(RedisValue value) => RedisResult.Create(value);

@@ -96,6 +96,28 @@ public sealed class FleetWatchTests
             beat, Answer(beatOfOther: 1) with { OtherSettings = settings }, isReplicated: true);
     }
 
+    /// <summary>Found by the simulation (life 1066636): Redis lost the word that somebody with a longer bound had joined,
+    /// who was taken for nobody; who knew better opened the recovery, and who came into it did not.</summary>
+    [Fact]
+    public void Whoever_comes_into_a_recovery_is_held_back_until_the_leases_of_before_are_over()
+    {
+        var clock = new TestClock();
+        var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), clock);
+        watch.Note(1, Answer(1) with { BoundBefore = TimeSpan.FromSeconds(4) }, isReplicated: true);
+        Assert.Equal((true, TimeSpan.FromSeconds(4)), (watch.IsHeldBack, watch.LongestBound));
+        clock.Advance(TimeSpan.FromSeconds(4.9));
+        watch.Note(2, Answer(2) with { BoundBefore = TimeSpan.FromSeconds(4) }, isReplicated: true);
+        Assert.True(watch.IsHeldBack);
+        clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.False(watch.IsHeldBack); // the recovery is as old as the first sight of it at least
+
+        watch.Note(3, Answer(3, "next") with { BoundBefore = TimeSpan.FromSeconds(1) }, isReplicated: true);
+        Assert.False(watch.IsHeldBack);
+        watch.Note(4, Answer(4, "another") with { BoundBefore = TimeSpan.FromSeconds(2) }, isReplicated: false);
+        clock.Advance(TimeSpan.FromHours(1));
+        Assert.True(watch.IsHeldBack);
+    }
+
     private static HeartbeatAnswer Answer(ulong beatOfOther, string epoch = "epoch") => new()
     {
         Epoch = epoch, IsClosed = false, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,

@@ -116,6 +116,55 @@ public sealed class OtherSettingsTests
         Assert.Equal(before, (long)await server.CommandAsync("XLEN", "{rescind}:log"));
     }
 
+    /// <summary>Found by the simulation (life 1066636): a node with a long bound joined, Redis lost just that, and two with a
+    /// short bound took the log over. The one that had been refused before knew; the other said <c>everywhere</c> after
+    /// its own bound, beside the long lease.</summary>
+    [Fact]
+    public async Task Who_comes_into_a_recovery_waits_for_the_longer_leases_of_before()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var link = new TcpProxy(server.Port);
+        await using var slow = RedisNode.Start(link.Address, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(3) });
+        await slow.UntilCountsAsync(1);
+        Assert.Equal(Verdict.Accepted, slow.Check("t"));
+        link.Cut();
+        var cut = Stopwatch.GetTimestamp();
+        foreach (var field in (string[])(await server.CommandAsync("HKEYS", "{rescind}:fleet"))!)
+        {
+            if (field.StartsWith("p:", StringComparison.Ordinal))
+            {
+                await server.CommandAsync("HDEL", "{rescind}:fleet", field);
+            }
+        }
+        await server.CommandAsync("HSET", "{rescind}:fleet", "run", "of a server before");
+
+        var quick = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(100) };
+        await using var first = RedisNode.Start(server.Url, quick);
+        await Eventually.TrueAsync(
+            async () => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "state") == "open", "a recovery is open");
+        await using var second = RedisNode.Start(server.Url, quick);
+        await Task.WhenAll(RevokeAsync(first), RevokeAsync(second));
+        Assert.InRange(Stopwatch.GetElapsedTime(cut), TimeSpan.FromSeconds(3), TimeSpan.MaxValue);
+
+        async Task RevokeAsync(RedisNode node)
+        {
+            while (true)
+            {
+                try
+                {
+                    var receipt = await node.RevokeAsync("t");
+                    Assert.Equal(ReceiptState.Everywhere, receipt.State);
+                    Assert.NotEqual(Verdict.Accepted, slow.Check("t"));
+                    return;
+                }
+                catch (IOException)
+                {
+                    await Task.Delay(20); // held back, and without a disk to keep it on
+                }
+            }
+        }
+    }
+
     private static LogEntry Entry()
     {
         var id = new RevocationId(RuleKind.Token, TokenKey.Of(RuleKind.Token, "i", "t"), 1);
