@@ -23,12 +23,15 @@ internal sealed class Appender(
             {
                 await heartbeats.LookAsync(CancellationToken.None);
             }
+
+            // Before the hold is asked: an epoch that is noted after this line has the script refuse.
+            var stay = watch.Stay;
             if (watch.IsHeldBack)
             {
                 throw new IOException(
                     "Others ran with other settings a moment ago; appends wait until their leases are over.");
             }
-            if (await TryAppendAsync(watch.Stay, packs, entries) is { } flight)
+            if (await TryAppendAsync(stay, packs, entries) is { } flight)
             {
                 return flight;
             }

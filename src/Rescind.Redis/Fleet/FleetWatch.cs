@@ -12,6 +12,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private const int BoundsOfSilence = 5;
 
     private readonly Lock _gate = new();
+    private readonly LongerLeases _longer = new(bound, clock);
     private readonly Dictionary<string, ulong> _confirmed = new(StringComparer.Ordinal);
     private Dictionary<string, Seen> _seen = new(StringComparer.Ordinal);
     private string _epoch = NoEpoch;
@@ -20,8 +21,6 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
     private long? _answered;
     private long? _closed;
     private TimeSpan _watched;
-    private TimeSpan _othersBound;
-    private long? _othersGone;
     private int _servers = servers;
 
     /// <summary>When a heartbeat counter was first seen, for how long it has not moved since while this
@@ -101,7 +100,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         {
             lock (_gate)
             {
-                return LongestBound_NeedsLock;
+                return _longer.Bound;
             }
         }
     }
@@ -115,18 +114,10 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         {
             lock (_gate)
             {
-                return IsHeldBack_NeedsLock;
+                return _longer.MayBeLeft;
             }
         }
     }
-
-    private TimeSpan LongestBound_NeedsLock =>
-        IsHeldBack_NeedsLock && _othersBound > bound ? _othersBound : bound;
-
-    private bool IsRefused_NeedsLock => _othersBound != TimeSpan.Zero && _othersGone is null;
-
-    private bool IsHeldBack_NeedsLock => _othersBound != TimeSpan.Zero
-        && (_othersGone is not { } gone || clock.GetElapsedTime(gone) < _othersBound * 1.25);
 
     /// <summary>Whether somebody else lives on this log.</summary>
     public bool SeesOthers
@@ -148,7 +139,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             return new Report(
                 _epoch,
                 _watched,
-                [.. others.Where(one => one.Value.Silence >= LongestBound * BoundsOfSilence)
+                [.. others.Where(one => one.Value.Silence >= _longer.Bound * BoundsOfSilence)
                     .Select(one => (one.Key, one.Value.Record.Beat))],
                 [.. others.Select(one => one.Key)],
                 _servers);
@@ -170,8 +161,8 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             }
             _lastBeat = beat;
             var now = clock.GetTimestamp();
-            NoteSettings_NeedsLock(answer, now, isReplicated);
             var isNewEpoch = answer.Epoch != _epoch;
+            _longer.Note(answer, isNewEpoch, now, isReplicated);
             if (isNewEpoch)
             {
                 _epochs++;
@@ -186,23 +177,6 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             _servers = answer.Servers;
             Note_NeedsLock(answer.Processes, now, passed, removes: true);
             return (isNewEpoch, isNewlyClosed);
-        }
-    }
-
-    /// <summary>Others with a longer bound refuse this process, or lived before a recovery that it comes
-    /// into.</summary>
-    private void NoteSettings_NeedsLock(HeartbeatAnswer answer, long now, bool isReplicated)
-    {
-        var isRefused = answer.OtherSettings is not null;
-        var theirs = isRefused ? FleetSettings.FreshnessIn(answer.OtherSettings!) : answer.BoundBefore;
-        if (isRefused || (theirs > bound && answer.Epoch != _epoch))
-        {
-            _othersBound = IsHeldBack_NeedsLock && _othersBound > theirs ? _othersBound : theirs;
-            _othersGone = null;
-        }
-        if (!isRefused && isReplicated)
-        {
-            _othersGone ??= now;
         }
     }
 
@@ -267,7 +241,7 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
             ? clock.GetElapsedTime(before, now)
             : TimeSpan.Zero;
         _answered = isReplicated ? now : null;
-        var most = (IsRefused_NeedsLock && _othersBound > bound ? _othersBound : bound) / 2;
+        var most = (_longer.IsRefused ? _longer.Bound : bound) / 2;
         return passed < most ? passed : most;
     }
 

@@ -25,7 +25,7 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
         lock (_gate)
         {
             while (_order.TryPeek(out var oldest)
-                && clock.GetElapsedTime(_pending[oldest].Answered) > bound * 3)
+                && clock.GetElapsedTime(_pending[oldest].Answered) > watch.LongestBound * 3)
             {
                 _pending.Remove(_order.Dequeue());
             }
@@ -43,11 +43,15 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
         {
             var version = confirmed.Version;
             var (done, expected) = Count(position);
-            if (done >= expected || cancel.IsCancellationRequested)
+            if (done >= expected || (cancel.IsCancellationRequested && !MayBeUnknown(position)))
             {
                 return (done, expected);
             }
-            if (!await confirmed.WaitAsync(version, bound / 8, clock, cancel)
+            if (cancel.IsCancellationRequested)
+            {
+                await Task.Delay(bound / 8, clock, CancellationToken.None);
+            }
+            else if (!await confirmed.WaitAsync(version, bound / 8, clock, cancel)
                 && !cancel.IsCancellationRequested)
             {
                 await LookAsync(cancel);
@@ -77,6 +81,17 @@ internal sealed class Receipts(FleetWatch watch, Heartbeats heartbeats, Signal c
             }
         }
         return (done, expected);
+    }
+
+    /// <summary>Whether a lease that is longer than the caller's wait may lack an append: this process heard
+    /// of it when the append was under way.</summary>
+    private bool MayBeUnknown(LogPosition position)
+    {
+        lock (_gate)
+        {
+            return watch.IsHeldBack && _pending.GetValueOrDefault(position) is { } audience
+                && clock.GetElapsedTime(audience.Answered) < watch.LongestBound * 1.25;
+        }
     }
 
     private async Task LookAsync(CancellationToken cancel)

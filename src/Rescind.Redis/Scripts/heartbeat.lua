@@ -27,7 +27,7 @@ local silent, remembered, writers = tonumber(ARGV[14]), tonumber(ARGV[15]), tonu
 redis.call('HDEL', fleet, '-')
 
 local head = redis.call('HMGET', fleet, 'epoch', 'state', 'run', 'tail', 'least', 'settings', 'horizon', 'servers')
-local epoch, state, least = head[1], head[2], tonumber(head[5] or '0')
+local epoch, state, least = head[1], head[2], math.min(tonumber(head[5] or '0') or 120000, 120000)
 local run, replication = run_id()
 local last = last_id()
 
@@ -104,11 +104,17 @@ end
 -- anything; so others get two bounds to come forward. Those who did not agree to these settings hold leases by
 -- theirs, also when what was lost is the word that they were here.
 if not epoch or not is_same_history(run, head[3], last, head[4]) then
-  local before = head[6] and head[6] ~= settings and 2 * bound_in(head[6]) or 0
+  local before = epoch and head[6] ~= settings and 2 * bound_in(head[6] or '') or 0
   least = math.max(two_bounds, before, state == 'open' and least or 0)
   epoch, state = ARGV[11], 'open'
   redis.call('HSET', fleet, 'epoch', epoch, 'state', state, 'run', run, 'tail', last, 'least', least,
     'settings', settings)
+end
+
+-- Whoever comes from another epoch may have a longer lease, or know of one.
+if state == 'open' and known ~= epoch and two_bounds > least then
+  least = two_bounds
+  redis.call('HSET', fleet, 'least', least)
 end
 
 give_up_silent()
@@ -217,4 +223,4 @@ if found and number ~= '0' then
   end
 end
 return { 'ok', epoch, state, found and 1 or 0, reached and 1 or 0, last, horizon, now[1], now[2],
-  run ~= '' and 1 or 0, servers, entries, flat, state == 'open' and math.min(least, 120000) or 0 }
+  run ~= '' and 1 or 0, servers, entries, flat, state == 'open' and least or 0 }

@@ -235,6 +235,11 @@ internal sealed class FeedFollower(
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
+            if (fault is InvalidOperationException)
+            {
+                // Refused: the others go by other settings, and wait for no lease of this node.
+                Volatile.Write(ref _lease, null);
+            }
             Volatile.Write(ref _isBehind, false);
             StopWaiting();
             if (Fault is null)

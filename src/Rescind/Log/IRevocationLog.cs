@@ -38,9 +38,9 @@ public interface IRevocationLog
     ValueTask WaitAsync(LogPosition after, CancellationToken cancel);
 
     /// <summary>Says how many processes have applied an entry, and how many follow this log. May wait for a
-    /// change, but not past <paramref name="cancel"/>; returns, and does not throw, when cancelled or when
-    /// the log is away. Default: one of one, or where the log is shared nobody of one: then a receipt waits
-    /// for all leases to end.</summary>
+    /// change, but not past <paramref name="cancel"/>, unless it knows of leases that are longer than its
+    /// own bound; returns, and does not throw, when cancelled or when the log is away. Default: one of one,
+    /// or where the log is shared nobody of one: then a receipt waits for all leases to end.</summary>
     /// <param name="position">What an append returned.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Confirmed and expected. Never counts a process whose confirmation is not certain.</returns>

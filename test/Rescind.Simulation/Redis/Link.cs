@@ -67,8 +67,8 @@ internal sealed class Link : IRedisLink
             : ConfirmedAsync(script, arguments, servers, cancel);
 
     /// <summary>Whether a read reached the end of a log that does not recover.</summary>
-    private static bool IsWhole(RedisResult answer) => (RedisResult[]?)answer is { Length: 13 } parts
-        && (string?)parts[2] == "closed" && (int)parts[3] == 1 && (int)parts[4] == 1;
+    private static bool IsWhole(RedisResult answer) =>
+        HeartbeatAnswer.Parse(answer) is { OtherSettings: null, IsClosed: true, Found: true, AtTail: true };
 
     private async Task<(RedisResult Answer, bool IsReplicated)> ConfirmedAsync(
         string script, RedisValue[] arguments, Func<RedisResult, int> servers, CancellationToken cancel)

@@ -111,6 +111,14 @@ public sealed class FleetWatchTests
         clock.Advance(TimeSpan.FromSeconds(0.1));
         Assert.False(watch.IsHeldBack); // the recovery is as old as the first sight of it at least
 
+        // Somebody came into it who knew of longer ones still.
+        watch.Note(2, Answer(2) with { BoundBefore = TimeSpan.FromSeconds(6) }, isReplicated: true);
+        Assert.Equal((true, TimeSpan.FromSeconds(6)), (watch.IsHeldBack, watch.LongestBound));
+        clock.Advance(TimeSpan.FromSeconds(8));
+        Assert.Equal((false, TimeSpan.FromSeconds(6)), (watch.IsHeldBack, watch.LongestBound)); // who may come beats as rarely
+        watch.Note(2, Answer(2) with { IsClosed = true }, isReplicated: true);
+        Assert.Equal(TimeSpan.FromSeconds(1), watch.LongestBound);
+
         watch.Note(3, Answer(3, "next") with { BoundBefore = TimeSpan.FromSeconds(1) }, isReplicated: true);
         Assert.False(watch.IsHeldBack);
         watch.Note(4, Answer(4, "another") with { BoundBefore = TimeSpan.FromSeconds(2) }, isReplicated: false);

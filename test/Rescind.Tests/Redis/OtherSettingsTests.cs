@@ -165,6 +165,41 @@ public sealed class OtherSettingsTests
         }
     }
 
+    /// <summary>It learnt of them from whoever opened it; a recovery that others opened says what they know.</summary>
+    [Fact]
+    public async Task Who_takes_over_an_open_recovery_with_a_longer_bound_makes_it_longer()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var quick = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(100) });
+        await quick.UntilCountsAsync(1);
+        await server.CommandAsync("HSET", "{rescind}:fleet", "run", "of a server before", "p:ghost", "0 - 0 0 0 0 -");
+        await Eventually.TrueAsync(
+            async () => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "state") == "open", "a recovery is open");
+        Assert.Equal("200", (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "least"));
+        await quick.DisposeAsync();
+
+        await using var slow = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(1) });
+        await Eventually.TrueAsync(
+            async () => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "least") == "2000", "it is longer");
+    }
+
+    /// <summary>Somebody took the log over in a moment in which Redis had lost that this node was there.</summary>
+    [Fact]
+    public async Task Who_is_refused_gives_its_lease_up()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var node = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(8) });
+        await node.UntilFreshAsync();
+        await server.CommandAsync("HSET", "{rescind}:fleet", "settings", "freshness_ms=100 x=1", "p:other", "1 "
+            + (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "epoch") + " 0 0 1 0 -");
+        var changed = Stopwatch.GetTimestamp();
+        await Eventually.TrueAsync(() => !node.IsFresh, "it is not fresh");
+
+        // It beats every two seconds, so its lease would last six at least.
+        Assert.InRange(Stopwatch.GetElapsedTime(changed), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.Equal(Verdict.Unknown, node.Check("t"));
+    }
+
     private static LogEntry Entry()
     {
         var id = new RevocationId(RuleKind.Token, TokenKey.Of(RuleKind.Token, "i", "t"), 1);

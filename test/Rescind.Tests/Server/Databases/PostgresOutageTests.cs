@@ -113,6 +113,36 @@ public sealed class PostgresOutageTests(ITestOutputHelper output)
         Assert.Equal(401, await server.ProfileStatusAsync(users[0].Access));
     }
 
+    /// <summary>Each carries over what waits before it reads; of six at once only the first tries.</summary>
+    [Fact]
+    public async Task Readers_of_the_trail_do_not_wait_for_a_frozen_database_one_after_the_other()
+    {
+        await using var postgres = new PostgresServer();
+        await postgres.InitializeAsync();
+        await using var server = await ServerUnderTest.StartAsync(("DATABASE_URL", await postgres.NewDatabaseAsync()));
+        var admin = await server.LogInAsAdminAsync();
+        var user = await server.RegisterAsync();
+
+        await postgres.FreezeAsync();
+        try
+        {
+            (await server.PostAsync("/api/auth/logout", null, user.Access)).IsSuccess();
+            var began = Stopwatch.GetTimestamp();
+            foreach (var reply in await Task.WhenAll(
+                Enumerable.Range(0, 6).Select(_ => server.GetAsync("/api/auth/admin/audit", admin.Access))))
+            {
+                reply.IsRefusal(503, "store_unavailable");
+            }
+            var took = Stopwatch.GetElapsedTime(began);
+            output.WriteLine($"6 readers at once, refused within {took.TotalSeconds:n1} s");
+            Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(40)); // one after the other: 77
+        }
+        finally
+        {
+            await postgres.ResumeAsync();
+        }
+    }
+
     /// <summary>An incident counts whom it hits, and a token of an older service is compared with its user's version:
     /// neither may cost one time-out of the database after another. A load balancer that asks whether the node is ready
     /// waits for a second by default.</summary>
