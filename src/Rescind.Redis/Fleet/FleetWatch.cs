@@ -146,6 +146,18 @@ internal sealed class FleetWatch(string me, TimeSpan bound, TimeProvider clock, 
         }
     }
 
+    /// <summary>Takes in what an answer that may not be confirmed says of longer leases.</summary>
+    public void Warn(ulong beat, HeartbeatAnswer answer)
+    {
+        lock (_gate)
+        {
+            if (beat >= _lastBeat)
+            {
+                _longer.Warn(answer, answer.Epoch != _epoch);
+            }
+        }
+    }
+
     /// <summary>Takes in the answer to a heartbeat. An answer that was overtaken by a later one changes
     /// nothing. One that half the servers did not confirm may come from the losing side of a split: no time
     /// counts for it, so it neither gives anybody up nor shows the epoch closed.</summary>

@@ -101,7 +101,12 @@ internal sealed class Heartbeats(
         var (_, isReplicated) = await link.RunAsync(
             RedisScripts.Heartbeat,
             arguments,
-            answer => (parsed = HeartbeatAnswer.Parse(answer)).Servers,
+            answer =>
+            {
+                // Before half the servers have confirmed it, and also where they do not.
+                watch.Warn(beat, parsed = HeartbeatAnswer.Parse(answer));
+                return parsed.Servers;
+            },
             cancel);
         if (parsed!.OtherSettings is { } others)
         {

@@ -35,18 +35,25 @@ internal sealed class LongerLeases(TimeSpan bound, TimeProvider clock)
         {
             _toldOfRecovery = TimeSpan.Zero;
         }
+        Warn(answer, isNewEpoch);
+        if (answer.OtherSettings is null)
+        {
+            _toldOfRecovery = answer.BoundBefore > _toldOfRecovery ? answer.BoundBefore : _toldOfRecovery;
+            _noneSince ??= isReplicated ? now : null;
+        }
+    }
+
+    /// <summary>Begins a hold, which only <see cref="Note"/> ends.</summary>
+    public void Warn(HeartbeatAnswer answer, bool isNewEpoch)
+    {
         if (answer.OtherSettings is { } others)
         {
             Hold(FleetSettings.FreshnessIn(others));
-            return;
         }
-        if (answer.BoundBefore > bound && answer.BoundBefore > _toldOfRecovery)
+        else if (answer.BoundBefore > bound && (isNewEpoch || answer.BoundBefore > _toldOfRecovery))
         {
-            // Also where it has grown since: somebody came who knew better.
-            _toldOfRecovery = answer.BoundBefore;
-            Hold(_toldOfRecovery);
+            Hold(answer.BoundBefore); // also where it has grown since: somebody came who knew better
         }
-        _noneSince ??= isReplicated ? now : null;
     }
 
     private void Hold(TimeSpan theirs)

@@ -111,8 +111,8 @@ if not epoch or not is_same_history(run, head[3], last, head[4]) then
     'settings', settings)
 end
 
--- Whoever comes from another epoch may have a longer lease, or know of one.
-if state == 'open' and known ~= epoch and two_bounds > least then
+-- Whoever comes from another epoch, or takes the log over, may have a longer lease, or know of one.
+if state == 'open' and (known ~= epoch or head[6] ~= settings) and two_bounds > least then
   least = two_bounds
   redis.call('HSET', fleet, 'least', least)
 end

@@ -102,6 +102,10 @@ internal sealed class Checkers(
                 world.Break(Progress, $"{node} is {(status.Fresh ? "fresh" : "not fresh")}, owes "
                     + $"{status.Log.JournalPending}, fault: {status.Fault}");
             }
+            if (node.Link!.Reads.LastGoodAt == long.MinValue)
+            {
+                world.Break(Progress, $"{node} is fresh by no read that the checkers saw");
+            }
             if (node.Open.Count != 0)
             {
                 world.Break(Progress, $"{node} still owes an answer to: {string.Join(", ", node.Open)}");

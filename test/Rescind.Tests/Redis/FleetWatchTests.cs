@@ -126,6 +126,25 @@ public sealed class FleetWatchTests
         Assert.True(watch.IsHeldBack);
     }
 
+    [Fact]
+    public async Task An_append_that_is_under_way_when_longer_leases_are_told_of_waits_for_them()
+    {
+        var (clock, position) = (new TestClock(), new LogPosition(5, 1));
+        var watch = new FleetWatch("me", TimeSpan.FromSeconds(1), clock);
+        watch.Note(1, Answer(1), isReplicated: true);
+        var receipts = new Receipts(watch, null!, new Signal(), TimeSpan.FromSeconds(1), clock);
+        var appended = clock.GetTimestamp();
+        receipts.Expect(position, new Receipts.Audience(watch.Stay, null, appended));
+        clock.Advance(TimeSpan.FromSeconds(1));
+        watch.Warn(2, Answer(2) with { BoundBefore = TimeSpan.FromSeconds(4) }); // its confirmation is under way too
+        clock.Advance(TimeSpan.FromSeconds(0.25));
+
+        var reach = receipts.ReachAsync(position, new CancellationToken(canceled: true)).AsTask();
+        await clock.UntilAsync(() => reach.IsCompleted, TimeSpan.FromMilliseconds(50));
+        Assert.InRange(clock.GetElapsedTime(appended), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(60));
+        Assert.Equal((0, 1), await reach);
+    }
+
     private static HeartbeatAnswer Answer(ulong beatOfOther, string epoch = "epoch") => new()
     {
         Epoch = epoch, IsClosed = false, Found = true, AtTail = true, Last = default, Horizon = DateTimeOffset.UnixEpoch,

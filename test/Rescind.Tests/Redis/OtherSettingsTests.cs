@@ -165,22 +165,39 @@ public sealed class OtherSettingsTests
         }
     }
 
-    /// <summary>It learnt of them from whoever opened it; a recovery that others opened says what they know.</summary>
+    /// <summary>Also when it knows the recovery already, because it was refused in it.</summary>
     [Fact]
     public async Task Who_takes_over_an_open_recovery_with_a_longer_bound_makes_it_longer()
     {
         await using var server = await RedisServer.StartAsync();
         var quick = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(100) });
         await quick.UntilCountsAsync(1);
-        await server.CommandAsync("HSET", "{rescind}:fleet", "run", "of a server before", "p:ghost", "0 - 0 0 0 0 -");
+        using var over = new CancellationTokenSource();
+        var beats = 0;
+        var ghost = Task.Run(async () =>
+        {
+            // Somebody who has not reported keeps the recovery open.
+            while (!over.IsCancellationRequested)
+            {
+                await server.CommandAsync("HSET", "{rescind}:fleet", "p:ghost", $"{++beats} - 0 0 0 0 -");
+                await Task.Delay(20);
+            }
+        });
+        await Eventually.TrueAsync(() => beats > 0, "it is on the list");
+        await server.CommandAsync("HSET", "{rescind}:fleet", "run", "of a server before");
         await Eventually.TrueAsync(
             async () => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "state") == "open", "a recovery is open");
-        Assert.Equal("200", (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "least"));
-        await quick.DisposeAsync();
-
+        Assert.Equal("200", await LeastAsync());
         await using var slow = RedisNode.Start(server.Url, new BlacklistOptions { Freshness = TimeSpan.FromSeconds(1) });
-        await Eventually.TrueAsync(
-            async () => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "least") == "2000", "it is longer");
+        await Eventually.TrueAsync(() => slow.Blacklist.GetStatus().Fault is not null, "it is refused");
+        Assert.Equal("200", await LeastAsync());
+
+        await quick.DisposeAsync();
+        await Eventually.TrueAsync(async () => await LeastAsync() == "2000", "it is longer");
+        await over.CancelAsync();
+        await ghost;
+
+        async Task<string?> LeastAsync() => (string?)await server.CommandAsync("HGET", "{rescind}:fleet", "least");
     }
 
     /// <summary>Somebody took the log over in a moment in which Redis had lost that this node was there.</summary>
