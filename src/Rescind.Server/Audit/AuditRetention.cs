@@ -30,6 +30,7 @@ internal sealed class AuditRetention(
             while (await store.WriteSharedAsync(db => PruneAsync(db, chain, oldest)) is > 0 and var step)
             {
                 dropped += step;
+                cancel.ThrowIfCancellationRequested();
             }
         }
         return dropped;
