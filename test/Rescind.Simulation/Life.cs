@@ -32,7 +32,8 @@ internal readonly record struct Counts(
 
 internal sealed class Life
 {
-    /// <summary>How many freshness bounds after the last fault everything must be confirmed.</summary>
+    /// <summary>How many freshness bounds after the last fault everything must be confirmed: the longest bound that was in
+    /// force, because whoever died with it is given up, and waited for, by it.</summary>
     public const int BoundsToHeal = 30;
 
     /// <summary>The most that settings allow beyond a token's end, in seconds.</summary>
@@ -44,6 +45,7 @@ internal sealed class Life
     private readonly List<Node> _nodes = [];
     private readonly Checkers _checkers;
     private readonly BlacklistOptions _options;
+    private readonly TimeSpan _longestBound;
     private readonly bool _isSlow;
     private readonly Clients _clients;
     private readonly Faults _faults;
@@ -59,6 +61,7 @@ internal sealed class Life
         _isSlow = _world.Chance(0.1);
         _options = Settings();
         var others = Settings();
+        _longestBound = others.Freshness > _options.Freshness ? others.Freshness : _options.Freshness;
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.6) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
@@ -119,7 +122,7 @@ internal sealed class Life
         if (_world.Broken is null)
         {
             _faults.Heal();
-            HealUntil(_world.Now + (_options.Freshness * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+            HealUntil(_world.Now + (_longestBound * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
         }
         if (_world.Broken is null)
         {
