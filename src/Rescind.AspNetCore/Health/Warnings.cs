@@ -10,7 +10,7 @@ internal static class Warnings
 
     public static IEnumerable<string> Of(BlacklistStatus status, BlacklistOptions options)
     {
-        if (status.ClockAhead.Duration() > options.IssuerClockDifference)
+        if (IsClockWrong(status, options))
         {
             yield return $"This node's clock is {status.ClockAhead.TotalSeconds:+0.0;-0.0} s off the log's: "
                 + "it issues no tokens until the clock is set, by NTP for instance.";
@@ -25,6 +25,11 @@ internal static class Warnings
             yield return warning;
         }
     }
+
+    /// <summary>Whether this node's clock is so far from the log's that nothing may be stamped or deleted by
+    /// it.</summary>
+    public static bool IsClockWrong(BlacklistStatus status, BlacklistOptions options) =>
+        status.ClockAhead.Duration() > options.IssuerClockDifference;
 
     /// <summary>Checks answered from memory, in percent.</summary>
     public static double HitRatio(BlacklistStatus status) => status.Checks == 0

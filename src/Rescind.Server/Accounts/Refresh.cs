@@ -1,3 +1,4 @@
+using Rescind.AspNetCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Limits;
@@ -13,13 +14,19 @@ internal sealed class RefreshBody
 }
 
 /// <summary><c>POST /api/auth/refresh-token</c>; see <see cref="Rotation"/>.</summary>
-internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits limits)
+internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits limits, Blacklist blacklist)
 {
     public async Task<IResult> AnswerAsync(RefreshBody body, HttpContext context)
     {
         if (string.IsNullOrEmpty(body.RefreshToken))
         {
             return Refusals.Invalidated("refresh_token", "refresh_token is missing.");
+        }
+        if (Warnings.IsClockWrong(blacklist.GetStatus(), blacklist.Options))
+        {
+            // By such a clock a good token looks invalid and a retry like a replay: a user would be logged
+            // out.
+            return Refusals.NoIssuing;
         }
         var reading = await tokens.ReadAsync(body.RefreshToken, TokenKind.Refresh, context.RequestAborted);
         if (reading.Refusal is not null || reading.Token is not { } token)

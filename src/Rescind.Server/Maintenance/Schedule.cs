@@ -6,6 +6,7 @@
 // in the middle is not repeated before the next.
 using Cronos;
 using Microsoft.EntityFrameworkCore;
+using Rescind.AspNetCore;
 using Rescind.Server.Accounts;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
@@ -146,7 +147,7 @@ internal sealed class Schedule(
     {
         var status = blacklist.GetStatus();
         var doubt = !status.Fresh ? "this node does not know the time of the log"
-            : status.ClockAhead.Duration() > blacklist.Options.IssuerClockDifference
+            : Warnings.IsClockWrong(status, blacklist.Options)
                 ? $"this node's clock differs from the log's by {status.ClockAhead.TotalSeconds:0} s"
             : null;
         if (doubt is not null)

@@ -144,14 +144,14 @@ internal sealed class SecurityStatus(
 
     private IEnumerable<SecurityCheck> OfBlacklist()
     {
-        var warnings = Warnings.Of(blacklist.GetStatus(), blacklist.Options).ToList();
+        var status = blacklist.GetStatus();
+        var warnings = Warnings.Of(status, blacklist.Options).ToList();
         yield return Check(
             "blacklist", warnings.Count == 0, warnings.Count == 0 ? "Fresh." : string.Join(' ', warnings),
             "See the sentences.");
-        var ahead = blacklist.GetStatus().ClockAhead;
         yield return Check(
-            "clock", ahead.Duration() <= blacklist.Options.IssuerClockDifference,
-            $"{ahead.TotalSeconds:+0.000;-0.000;0.000} s against the log's clock.",
+            "clock", !Warnings.IsClockWrong(status, blacklist.Options),
+            $"{status.ClockAhead.TotalSeconds:+0.000;-0.000;0.000} s against the log's clock.",
             "Set the clock, by NTP for instance.");
     }
 

@@ -140,8 +140,7 @@ internal sealed class Checker
         {
             LookAtRevoked(refusal);
         }
-        else if (_story.WasBroken(refusal.Begun - (3 * Second), refusal.Ended, "clock", refusal.Where)
-            || HasWrongTime(_story.IssueOf(refusal.On)))
+        else if (IsByWrongClock(refusal, refusal.On))
         {
             Except("a node whose clock is wrong, or a token from one, was called invalid");
         }
@@ -151,9 +150,13 @@ internal sealed class Checker
         }
     }
 
-    /// <summary>Whether the node that issued a token had a wrong clock.</summary>
-    private bool HasWrongTime(Event issue) =>
-        issue.Where.Length != 0 && _story.WasBroken(issue.Begun - (3 * Second), issue.Ended, "clock", issue.Where);
+    /// <summary>Whether the node that called a token invalid, or the one that issued it, had a wrong clock.</summary>
+    private bool IsByWrongClock(Event refusal, string token)
+    {
+        return Is(refusal) || (_story.IssueOf(token) is { Where.Length: > 0 } issue && Is(issue));
+
+        bool Is(Event answer) => _story.WasBroken(answer.Begun - (3 * Second), answer.Ended, "clock", answer.Where);
+    }
 
     private void LookAtRefusedRefresh(Event refusal, string first)
     {
@@ -169,6 +172,11 @@ internal sealed class Checker
         if (refusal.Word == "token_revoked" && CameLate(first))
         {
             Except("a log-in right after a revocation that its node did not know yet");
+            return;
+        }
+        if (refusal.Word == "token_invalid" && IsByWrongClock(refusal, first))
+        {
+            Except("a node whose clock is wrong, or a token from one, was called invalid");
             return;
         }
         Break("false refusal", refusal, $"answered {refusal.Word}");

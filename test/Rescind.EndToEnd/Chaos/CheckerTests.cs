@@ -114,6 +114,24 @@ public sealed class CheckerTests
             .Exceptions);
     }
 
+    /// <summary>The node that is asked may have a wrong clock, or the one that logged the user in.</summary>
+    [Theory]
+    [InlineData("node-1", 5, 0)]
+    [InlineData("node-0", 1, 0)]
+    [InlineData("node-2", 5, 1)]
+    [InlineData("node-0", 5, 1)]
+    public void A_refresh_that_is_called_invalid_by_right_clocks_is_found(string wrong, double from, int found)
+    {
+        Event[] refused = [.. Good(), Issue(2, Session + "/1"), .. Fault($"clock behind of {wrong}", from, from + 2),
+            At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")];
+
+        var (broken, exceptions) = Checker.Check(refused);
+
+        Assert.Equal((found, 1 - found), (broken.Count, exceptions.Count));
+        Assert.Contains(Checker.Check([.. refused[..^1], refused[^1] with { Word = "token_revoked" }]).Broken,
+            one => one.StartsWith("false refusal: user1/s1/2", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_session_that_ends_by_itself_is_found() =>
         Finds("false refusal: user1/s1/2",

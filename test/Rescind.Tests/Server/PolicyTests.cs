@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Rescind.Server.Answers;
 using Rescind.Server.Sessions;
+using Rescind.Tests.Redis;
 
 namespace Rescind.Tests.Server;
 
@@ -208,6 +209,33 @@ public sealed class PolicyTests
         (await server.PostAsync(
             "/api/auth/login", new { email = tokens.Email, password = ServerUnderTest.Password }))
             .IsRefusal(503, "issuing_stopped");
+    }
+
+    /// <summary>By a clock minutes behind, a good refresh token is not valid yet; by one minutes ahead, a client that tries
+    /// again looks like a thief. Either would log a user out.</summary>
+    [Theory]
+    [InlineData(-10)]
+    [InlineData(10)]
+    public async Task A_node_that_knows_its_clock_is_wrong_refreshes_nothing_and_ends_nothing(int minutes)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var server = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url));
+        var tokens = await server.RegisterAsync();
+        (await RefreshAsync()).IsSuccess();
+
+        server.Clock.Advance(TimeSpan.FromMinutes(minutes));
+        await UntilItKnowsAsync(minutes * 60);
+        (await RefreshAsync()).IsRefusal(503, "issuing_stopped");
+
+        server.Clock.Advance(TimeSpan.FromMinutes(-minutes));
+        await UntilItKnowsAsync(0);
+        (await RefreshAsync()).IsSuccess();
+
+        Task<Reply> RefreshAsync() => server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh });
+
+        Task UntilItKnowsAsync(int ahead) => server.UntilAsync(() =>
+            server.Services.GetRequiredService<Blacklist>().GetStatus() is { Fresh: true } status
+            && Math.Abs(status.ClockAhead.TotalSeconds - ahead) < 1);
     }
 
     [Fact]
