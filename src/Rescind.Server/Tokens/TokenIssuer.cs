@@ -1,6 +1,7 @@
 // Makes our tokens. What it guarantees: the two tokens of one log-in share sid and auth_time, so that
 // whatever ends one ends both; iat stands after every cutoff that is live for the user, so a log-in right
-// after "revoke all" works at once; auth_time stays that of the log-in, so a refresh cannot outrun a cutoff.
+// after "revoke all" works at once, and what it is refreshed to on any node; auth_time stays that of the
+// log-in, so a refresh cannot outrun a cutoff.
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.Server.Accounts;
@@ -34,14 +35,7 @@ internal sealed class TokenIssuer(
         DateTimeOffset? endsBy = null)
     {
         var now = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
-        var issuedAt = blacklist.EarliestIssueTime(new TokenFacts
-        {
-            Issuer = settings.Issuer,
-            TokenId = session,
-            Subject = account.Id,
-            Session = session,
-            KeyId = settings.Keys.Signing.Key.KeyId,
-        });
+        var issuedAt = StampOf(account, session, authenticatedAt, now);
         if (issuedAt == DateTimeOffset.MaxValue)
         {
             return null;
@@ -90,6 +84,24 @@ internal sealed class TokenIssuer(
     }
 
     public static string NewId() => Guid.NewGuid().ToString();
+
+    /// <summary>When it is issued, by what this node knows; never before a log-in that stepped over a cutoff,
+    /// which this node may not have heard of yet.</summary>
+    private DateTimeOffset StampOf(
+        Account account, string session, DateTimeOffset? authenticatedAt, DateTimeOffset now)
+    {
+        var earliest = blacklist.EarliestIssueTime(new TokenFacts
+        {
+            Issuer = settings.Issuer,
+            TokenId = session,
+            Subject = account.Id,
+            Session = session,
+            KeyId = settings.Keys.Signing.Key.KeyId,
+        });
+        return authenticatedAt > earliest && authenticatedAt <= now + TokenRules.LongestUnheard
+            ? authenticatedAt.Value
+            : earliest;
+    }
 
     private static DateTimeOffset Earlier(DateTimeOffset time, DateTimeOffset? endsBy) =>
         endsBy < time ? endsBy.Value : time;

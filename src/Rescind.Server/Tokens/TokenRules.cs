@@ -26,7 +26,7 @@ internal static class TokenRules
 
     /// <summary>How far ahead <c>iat</c> may lie after several cutoffs in one second that this node has not
     /// heard of: each adds a second or three.</summary>
-    private static readonly TimeSpan LongestUnheard = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan LongestUnheard = TimeSpan.FromSeconds(30);
 
     public static TokenValidationParameters Of(
         ServerSettings settings, TimeProvider clock, Blacklist blacklist, TokenKind? kind)

@@ -119,7 +119,7 @@ internal sealed class Checker
     /// makes the next one could not read.</summary>
     private bool SteppedOver(Event revoke, string token)
     {
-        var issue = _story.IssueOf(token);
+        var issue = _story.LogInOf(token);
         return Story.IsOfUser(revoke) && revoke.Begun - issue.Ended < 5 * Second && _story.RevokesOf(token).Any(
             other => other != revoke && other.Begun < issue.Begun && issue.Begun - other.Ended < 5 * Second
                 && (other.Word is not ("everywhere" or "stored")
@@ -218,7 +218,7 @@ internal sealed class Checker
     /// <summary>A cutoff reaches some seconds past its time; only a node that knows it stamps tokens after it.</summary>
     private bool CameLate(string token)
     {
-        var issue = _story.IssueOf(token);
+        var issue = _story.LogInOf(token);
         return _story.RevokesOf(token).Any(one => Story.IsOfUser(one) && one.Where != issue.Where
             && one.Begun < issue.Begun && issue.Begun < one.Ended + (4 * Second)
             && (one.Word != "everywhere" || issue.Begun < one.Ended

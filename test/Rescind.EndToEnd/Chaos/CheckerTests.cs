@@ -91,6 +91,16 @@ public sealed class CheckerTests
         Assert.Empty(Checker.Check([.. ended, At(6, "node-1", "dead refresh", Session + "/1", 401, "token_revoked")]).Broken);
     }
 
+    /// <summary>A token that a refresh made keeps the time of the log-in.</summary>
+    [Fact]
+    public void A_refresh_that_outruns_a_revocation_of_its_user_is_found()
+    {
+        List<Event> outrun = [.. Good(), Issue(2, Session + "/1"), Revoke(4, "node-0", "user1"),
+            At(5, "node-1", "refresh", Session + "/2", 200)];
+        Finds("immediate: user1/s1/2 at node-2", [.. outrun, Check(6, "node-2", Session + "/2", 200)]);
+        Assert.Empty(Checker.Check([.. outrun, Check(6, "node-2", Session + "/2", 401, "token_revoked")]).Broken);
+    }
+
     [Fact]
     public void A_refresh_that_is_tried_again_and_taken_for_a_replay_is_found()
     {
@@ -155,6 +165,10 @@ public sealed class CheckerTests
             Assert.Empty(broken);
             Assert.Equal(1, Assert.Single(exceptions).Value);
         }
+        var (ofRefreshed, counted) = Checker.Check([.. late, At(8, "node-0", "refresh", Session + "/2", 200),
+            Check(9, "node-1", Session + "/2", 401, "token_revoked")]);
+        Assert.Empty(ofRefreshed);
+        Assert.Equal(1, Assert.Single(counted).Value);
         Finds("false refusal: user1/s1/2", [.. late, At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")]);
     }
 

@@ -44,6 +44,11 @@ internal sealed class Story
 
     public bool WasIssued(string token) => _issues.ContainsKey(token);
 
+    /// <summary>When and by whom its user was logged in, which says for all tokens of a session whom a cutoff hits; of a
+    /// token without a session, when it was issued.</summary>
+    public Event LogInOf(string token) =>
+        _issues[token.Contains('/', StringComparison.Ordinal) ? SessionOf(token) + "/1" : token];
+
     /// <summary>Every try to revoke the token, its session or its user.</summary>
     public IEnumerable<Event> RevokesOf(string token)
     {
@@ -66,13 +71,13 @@ internal sealed class Story
     public Event? RefusalBefore(Event check) => check.Where == "front" ? null
         : _refusals[(check.Where, check.On)].FirstOrDefault(one => one.Ended < check.Begun);
 
-    /// <summary>Whether a revocation that was answered has to refuse a token: that of a user those that were there before it
-    /// was asked for.</summary>
+    /// <summary>Whether a revocation that was answered has to refuse a token: that of a user those of log-ins before it was
+    /// asked for.</summary>
     public bool Covers(Event revoke, string token) => IsDone(revoke)
-        && (!IsOfUser(revoke) || IssueOf(token).Ended <= revoke.Begun);
+        && (!IsOfUser(revoke) || LogInOf(token).Ended <= revoke.Begun);
 
     /// <summary>Whether a try to revoke may refuse a token, done or not.</summary>
-    public bool MayCover(Event revoke, string token) => !IsOfUser(revoke) || IssueOf(token).Begun < revoke.Ended;
+    public bool MayCover(Event revoke, string token) => !IsOfUser(revoke) || LogInOf(token).Begun < revoke.Ended;
 
     public static bool IsOfUser(Event revoke) =>
         !revoke.On.Contains('/', StringComparison.Ordinal) && revoke.On.StartsWith("user", StringComparison.Ordinal);

@@ -1,3 +1,7 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Database;
+
 namespace Rescind.Tests.Server;
 
 /// <summary>Rotation of refresh tokens: races, retries, replay, and revocations that come in between.</summary>
@@ -20,6 +24,26 @@ public abstract class RefreshTests(ServerUnderTest server)
             MintedTokens.Read(next.Access).GetProperty("auth_time").GetInt64());
         Assert.Equal(200, await server.ProfileStatusAsync(next.Access));
         (await server.PostAsync(path, new { refresh_token = next.Refresh })).IsSuccess();
+    }
+
+    /// <summary>A log-in right after a revocation is stamped after its cutoff, seconds ahead of the clock. Another node may
+    /// refresh it before it hears of the revocation.</summary>
+    [Theory]
+    [InlineData(5, true)]
+    [InlineData(600, false)]
+    public async Task What_a_log_in_that_stepped_over_a_cutoff_is_refreshed_to_steps_over_it_too(int ahead, bool steps)
+    {
+        var tokens = await server.RegisterAsync();
+        var loggedIn = DateTimeOffset.FromUnixTimeSeconds(server.Clock.GetUtcNow().ToUnixTimeSeconds() + ahead);
+        await server.Services.GetRequiredService<AccountStore>().WriteAsync(
+            db => db.Sessions.Where(row => row.Id == tokens.Session)
+                .ExecuteUpdateAsync(row => row.SetProperty(it => it.AuthenticatedAt, loggedIn.UtcDateTime)), CancellationToken.None);
+
+        var next = MintedTokens.Read((await RefreshAsync(tokens.Refresh)).Access);
+
+        Assert.Equal(loggedIn.ToUnixTimeSeconds(), next.GetProperty("auth_time").GetInt64());
+        Assert.Equal(steps, next.GetProperty("iat").GetInt64() == loggedIn.ToUnixTimeSeconds());
+        Assert.InRange(next.GetProperty("nbf").GetInt64(), 0, server.Clock.GetUtcNow().ToUnixTimeSeconds());
     }
 
     [Fact]
