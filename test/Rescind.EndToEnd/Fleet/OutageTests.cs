@@ -23,18 +23,18 @@ public sealed class OutageTests(ITestOutputHelper output)
         await using var load = new Load([fleet.Nodes[0], fleet.Nodes[2]], token);
         await Task.Delay(TimeSpan.FromSeconds(2)); // the first calls compile code
         load.Take();
-        var quick = await RevokeForAsync(fleet, TimeSpan.FromSeconds(5), made, isAway: false);
+        var (quick, notAtOnce) = await RevokeForAsync(fleet, TimeSpan.FromSeconds(5), made, isAway: false);
         var normal = load.Take();
 
         await (isFrozen ? fleet.Redis.FreezeAsync() : fleet.Redis.KillAsync());
-        var journaled = await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
+        var (journaled, _) = await RevokeForAsync(fleet, Outage / 2, made, isAway: true);
         await fleet.Nodes[1].Server.KillAsync();
         await fleet.Nodes[1].Server.StartAsync();
         foreach (var (node, ended) in made)
         {
             Assert.True(node != 1 || await fleet.Nodes[1].CheckAsync(ended) == 401, "The restart forgot a revocation.");
         }
-        journaled = [.. journaled.Concat(await RevokeForAsync(fleet, Outage / 2, made, isAway: true)).Order()];
+        journaled = [.. journaled.Concat((await RevokeForAsync(fleet, Outage / 2, made, isAway: true)).Times).Order()];
         var away = load.Take();
         await (isFrozen ? fleet.Redis.ResumeAsync() : fleet.Redis.StartProcessAsync());
 
@@ -63,16 +63,22 @@ public sealed class OutageTests(ITestOutputHelper output)
         var longest = Math.Max(normal.Times[^1], away.Beside[^1]) + Allowance.TotalMilliseconds;
         Assert.InRange(Part(away.Times, 0.999), 0, longest);
         Assert.InRange(Part(journaled, 0.9), 0, Part(quick, 0.9) + Allowance.TotalMilliseconds);
-        Assert.All(fleet.Nodes, node => Assert.All(
-            new[] { "Redis is lost", "cannot read its log", "are kept on this node's disk" },
-            line => Assert.InRange(node.Server.Output.Split(line).Length - 1, 1, node == fleet.Nodes[1] ? 4 : 2)));
+        foreach (var node in fleet.Nodes)
+        {
+            var most = node == fleet.Nodes[1] ? 4 : 2;
+            Assert.InRange(Said(node, "Redis is lost"), 1, most);
+            Assert.InRange(Said(node, "cannot read its log"), 1, most);
+            Assert.InRange(Said(node, "are kept on this node's disk"), 1, most + notAtOnce);
+        }
 
         long Expected() => made.Count + fleet.WarmUps;
     }
 
+    private static int Said(FleetNode node, string line) => node.Server.Output.Split(line).Length - 1;
+
     /// <summary>Revokes on each node in turn; each token is refused there from the answer on.</summary>
-    /// <returns>What the calls took, in order.</returns>
-    private static async Task<double[]> RevokeForAsync(
+    /// <returns>What the calls took, in order, and how many were journaled.</returns>
+    private static async Task<(double[] Times, int Journaled)> RevokeForAsync(
         ServerFleet fleet, TimeSpan time, List<(int, string)> made, bool isAway)
     {
         var (begun, times, journaled) = (Stopwatch.GetTimestamp(), new List<double>(), 0);
@@ -91,7 +97,7 @@ public sealed class OutageTests(ITestOutputHelper output)
 
         // A busy machine's Redis takes longer than 50 ms now and then.
         Assert.InRange(journaled, isAway ? times.Count : 0, isAway ? times.Count : times.Count * 0.1);
-        return [.. times.Order()];
+        return ([.. times.Order()], journaled);
     }
 
     private static async Task<long> PendingAsync(FleetNode node) => (await node.MetricsAsync())
