@@ -202,7 +202,7 @@ public sealed class Blacklist
 
     /// <summary>The earliest time an issuer may stamp on a new token so that no live cutoff hits it: now, or
     /// one second after the latest cutoff. Stamp it as <c>iat</c> and, at log-in, as <c>auth_time</c>: one
-    /// right after "revoke everything" works at once. Stamp a refresh never before its log-in.</summary>
+    /// right after "revoke everything" works at once. A refresh: not before a log-in seconds ahead.</summary>
     /// <param name="token">The token that is about to be issued; its times are not looked at.</param>
     /// <returns>Whole seconds; the maximum value: issue nothing now, the key or the like is revoked for good,
     /// or so many cutoffs were made in a row that the next second they leave is over 20 seconds away, or

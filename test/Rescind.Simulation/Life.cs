@@ -45,7 +45,7 @@ internal sealed class Life
     private readonly List<Node> _nodes = [];
     private readonly Checkers _checkers;
     private readonly BlacklistOptions _options;
-    private readonly TimeSpan _longestBound;
+    private readonly TimeSpan _othersBound;
     private readonly bool _isSlow;
     private readonly Clients _clients;
     private readonly Faults _faults;
@@ -61,7 +61,7 @@ internal sealed class Life
         _isSlow = _world.Chance(0.1);
         _options = Settings();
         var others = Settings();
-        _longestBound = others.Freshness > _options.Freshness ? others.Freshness : _options.Freshness;
+        _othersBound = others.Freshness;
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.6) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);
@@ -81,6 +81,10 @@ internal sealed class Life
 
     /// <summary>How many times slower a life is than most: in slow ones, rules expire.</summary>
     private int Pace => _isSlow ? 20 : 1;
+
+    /// <summary>The longest bound that any node was started with.</summary>
+    private TimeSpan LongestBound =>
+        _nodes.Exists(node => node.HadOthers) && _othersBound > _options.Freshness ? _othersBound : _options.Freshness;
 
     /// <summary>Settings of a fleet.</summary>
     private BlacklistOptions Settings() => new()
@@ -122,7 +126,7 @@ internal sealed class Life
         if (_world.Broken is null)
         {
             _faults.Heal();
-            HealUntil(_world.Now + (_longestBound * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
+            HealUntil(_world.Now + (LongestBound * BoundsToHeal).Ticks + TimeSpan.FromSeconds(5).Ticks);
         }
         if (_world.Broken is null)
         {

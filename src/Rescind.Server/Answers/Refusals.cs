@@ -51,7 +51,8 @@ internal static class Refusals
         new(503, "issuing_stopped",
             "No tokens can be issued: the signing key is revoked, or this node's clock is wrong.")
         {
-            RetryAfter = TimeSpan.FromMinutes(1),
+            // Another node may do it; well within REFRESH_GRACE_SECONDS, so that a retry is no replay.
+            RetryAfter = TimeSpan.FromSeconds(2),
         };
 
     public static readonly Refusal NoAccount =

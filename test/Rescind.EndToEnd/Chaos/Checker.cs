@@ -49,7 +49,7 @@ internal sealed class Checker
             case { Status: > 500 and not 503, Where: not "front" }:
                 Break("fault", one, $"answered {one.Status}");
                 break;
-            case { What: "check" or "dead refresh", Status: 200 }:
+            case { What: "check" or "refresh" or "dead refresh", Status: 200 }:
                 LookAtAcceptance(one);
                 break;
             case { What: "check" or "refresh", Status: 401 }:

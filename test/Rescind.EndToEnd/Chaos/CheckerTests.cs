@@ -95,10 +95,11 @@ public sealed class CheckerTests
     [Fact]
     public void A_refresh_that_outruns_a_revocation_of_its_user_is_found()
     {
-        List<Event> outrun = [.. Good(), Issue(2, Session + "/1"), Revoke(4, "node-0", "user1"),
-            At(5, "node-1", "refresh", Session + "/2", 200)];
-        Finds("immediate: user1/s1/2 at node-2", [.. outrun, Check(6, "node-2", Session + "/2", 200)]);
-        Assert.Empty(Checker.Check([.. outrun, Check(6, "node-2", Session + "/2", 401, "token_revoked")]).Broken);
+        List<Event> ended = [.. Good(), Issue(2, Session + "/1"), Revoke(4, "node-0", "user1")];
+        Finds("immediate: user1/s1/2 at node-1", [.. ended, At(5, "node-1", "refresh", Session + "/2", 200)]);
+        List<Event> underWay = [.. ended, At(4.25, "node-1", "refresh", Session + "/2", 200)];
+        Finds("immediate: user1/s1/2 at node-2", [.. underWay, Check(6, "node-2", Session + "/2", 200)]);
+        Assert.Empty(Checker.Check([.. underWay, Check(6, "node-2", Session + "/2", 401, "token_revoked")]).Broken);
     }
 
     [Fact]

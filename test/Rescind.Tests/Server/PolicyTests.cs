@@ -225,7 +225,9 @@ public sealed class PolicyTests
 
         server.Clock.Advance(TimeSpan.FromMinutes(minutes));
         await UntilItKnowsAsync(minutes * 60);
-        (await RefreshAsync()).IsRefusal(503, "issuing_stopped");
+        var refused = await RefreshAsync();
+        refused.IsRefusal(503, "issuing_stopped");
+        Assert.Equal("2", refused.Headers["Retry-After"]); // within the grace period, elsewhere
 
         server.Clock.Advance(TimeSpan.FromMinutes(-minutes));
         await UntilItKnowsAsync(0);
