@@ -65,7 +65,8 @@ internal sealed class ChaosNode : IAsyncDisposable
     }
 
     /// <summary>Waits until it takes calls, or for ten seconds: other faults may be in its way.</summary>
-    public async Task ListensAsync()
+    /// <returns>Whether it does.</returns>
+    public async Task<bool> ListensAsync()
     {
         for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(10);)
         {
@@ -73,19 +74,25 @@ internal sealed class ChaosNode : IAsyncDisposable
             try
             {
                 await call.ConnectAsync(IPAddress.Loopback, Server.Port);
-                return;
+                return true;
             }
             catch (SocketException)
             {
                 await Task.Delay(50);
             }
         }
+        return false;
     }
 
-    /// <summary>Fills its disk while it stands still. A log file of SQLite is written from its beginning again and again, over
-    /// what has its place on the disk already; that place is taken away first, so that its next commits need new.</summary>
+    /// <summary>Fills its disk while it stands still; not while it starts, which on a full disk it refuses. A log file of
+    /// SQLite is written from its beginning again and again, over what has its place on the disk already; that place is taken
+    /// away first, so that its next commits need new.</summary>
     public async Task FillDiskAsync()
     {
+        if (!await ListensAsync())
+        {
+            return;
+        }
         await Server.FreezeAsync();
         foreach (var log in Directory.GetFiles(_disk.Folder, "*.db-wal", SearchOption.AllDirectories))
         {

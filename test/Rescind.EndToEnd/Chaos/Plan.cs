@@ -44,15 +44,25 @@ internal sealed class Plan
     public async Task RunAsync(History history)
     {
         var begun = history.Now;
-        await Task.WhenAll(Steps.Select(async step =>
+        var under = new List<(Step Step, Task Over)>();
+        foreach (var step in Steps)
         {
-            var wait = step.At - TimeSpan.FromMicroseconds(history.Now - begun);
-            await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
-            history.Note("", "fault begins", step.Fault.Name);
-            await step.Fault.Begin();
-            await Task.Delay(step.Lasts);
-            await step.Fault.End();
-            history.Note("", "fault ends", step.Fault.Name);
-        }));
+            // A fault that takes longer than planned, to begin or to end, holds up what must not meet it.
+            var before = under.Where(one => one.Step.Fault.Takes.Intersect(step.Fault.Takes).Any()).Select(one => one.Over);
+            under.Add((step, RunAsync(step, begun, history, Task.WhenAll(before))));
+        }
+        await Task.WhenAll(under.Select(one => one.Over));
+    }
+
+    private static async Task RunAsync(Step step, long begun, History history, Task before)
+    {
+        var wait = step.At - TimeSpan.FromMicroseconds(history.Now - begun);
+        await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+        await before;
+        history.Note("", "fault begins", step.Fault.Name);
+        await step.Fault.Begin();
+        await Task.Delay(step.Lasts);
+        await step.Fault.End();
+        history.Note("", "fault ends", step.Fault.Name);
     }
 }

@@ -60,11 +60,8 @@ internal sealed class World : IAsyncDisposable
     {
         lock (Down)
         {
-            // A fault that took longer than planned may have run into the next, which has started it.
-            if (Down.Remove(name))
-            {
-                launch();
-            }
+            Down.Remove(name);
+            launch();
         }
     }
 
