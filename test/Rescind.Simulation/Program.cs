@@ -1,5 +1,5 @@
 // dotnet run --project test/Rescind.Simulation -- <seed>         replays one life and prints its story
-// dotnet run --project test/Rescind.Simulation [-- lives N [from]] lives many; prints the story of the first that failed
+// dotnet run --project test/Rescind.Simulation [-- lives N [from]] lives those that failed once, and many; prints the story of one that fails
 // ... -- find N                                                   lives until a promise is broken
 using System.Diagnostics;
 using System.Globalization;
@@ -20,6 +20,10 @@ if (args is ["find", ..])
         ? $"NOT FOUND in {found.Counts.Lives} lives"
         : $"found in {found.Counts.Lives} lives, seed {found.Failed.First().Seed}, checker {found.Failed.First().Broken!.Checker}");
     return found.Failed.Count == 0 ? 1 : 0;
+}
+if (Seeds.Broken() is { } known)
+{
+    return Report(known);
 }
 var many = Many.Run(from, lives);
 var counts = many.Counts;

@@ -272,6 +272,9 @@ internal sealed class Node(
     public bool KnowsLiftOf(Decision decision) =>
         !Knows(decision) && Blacklist!.Index.Knows(decision.Made!.Id);
 
+    private bool Holds(LogEntry entry) =>
+        Blacklist!.Index.Knows(entry.Id) && (Blacklist.Index.EntryOf(entry.Id) is null) == entry.IsLift;
+
     private bool IsOver(TokenFacts token) => token.ExpiresAt + Options.ClockSkew <= Clock.GetUtcNow();
 
     /// <summary>At the next reading of a clock, the world goes on without this thread.</summary>
@@ -305,7 +308,7 @@ internal sealed class Node(
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
         var journaled = Disk is null ? null : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
-        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads);
+        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads, Holds);
         Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
         {
             DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),

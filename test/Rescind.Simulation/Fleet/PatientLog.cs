@@ -1,9 +1,13 @@
 namespace Rescind.Simulation;
 
 /// <summary>The log of a node whose end cancels its waits, but neither a read nor an append: the product waits for an append
-/// so that giving up is noticed on a thread of the pool, of which this world has none. Only the feed can be cancelled, so this
-/// also sees how long it takes.</summary>
-internal sealed class PatientLog(IRevocationLog log, Reads reads) : IRevocationLog
+/// so that giving up is noticed on a thread of the pool, of which this world has none. It also sees how long the feed takes,
+/// which reads and gives back.</summary>
+/// <param name="log">The log.</param>
+/// <param name="reads">Is told of what the feed begins.</param>
+/// <param name="isHeld">Whether the node holds an entry: what its callers append it does not hold yet. Nor can it be
+/// cancelled; but what is given back for a check that waits cannot either.</param>
+internal sealed class PatientLog(IRevocationLog log, Reads reads, Func<LogEntry, bool> isHeld) : IRevocationLog
 {
     public bool IsShared => log.IsShared;
 
@@ -12,8 +16,9 @@ internal sealed class PatientLog(IRevocationLog log, Reads reads) : IRevocationL
     public ValueTask<LogPosition> AppendAsync(ReadOnlyMemory<LogEntry> batch, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
+        var isGivenBack = cancel.CanBeCanceled || batch.ToArray().Any(isHeld);
         var append = log.AppendAsync(batch, CancellationToken.None);
-        return cancel.CanBeCanceled ? reads.BegunAsync(append) : append;
+        return isGivenBack ? reads.BegunAsync(append) : append;
     }
 
     public ValueTask<LogBatch> ReadAsync(LogPosition after, int max, CancellationToken cancel)
