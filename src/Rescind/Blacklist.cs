@@ -212,7 +212,7 @@ public sealed class Blacklist
         var now = _clock.GetUtcNow();
         var cutoff = _index.LatestCutoff(token);
         var furthest = (now + Options.IssuerClockDifference + Revoking.FurthestStep).ToUnixTimeSeconds();
-        return cutoff >= furthest || _feed.Time.Ahead.Duration() > Options.IssuerClockDifference
+        return cutoff >= furthest || _feed.Time.Ahead?.Duration() > Options.IssuerClockDifference
             ? DateTimeOffset.MaxValue
             : DateTimeOffset.FromUnixTimeSeconds(Math.Max(now.ToUnixTimeSeconds(), cutoff + 1));
     }

@@ -22,9 +22,10 @@ public sealed record BlacklistStatus
     public required TimeSpan Lag { get; init; }
 
     /// <summary>How far this node's clock is ahead of the log's, negative: behind; the time a read took does
-    /// not count. Past <see cref="BlacklistOptions.IssuerClockDifference"/> health is degraded and nothing
-    /// may be issued (<see cref="Blacklist.EarliestIssueTime"/>).</summary>
-    public TimeSpan ClockAhead { get; init; }
+    /// not count. Null: the log has not been read since the start. Past
+    /// <see cref="BlacklistOptions.IssuerClockDifference"/> health is degraded and nothing may be issued
+    /// (<see cref="Blacklist.EarliestIssueTime"/>).</summary>
+    public TimeSpan? ClockAhead { get; init; }
 
     /// <summary>The last position applied.</summary>
     public required LogPosition Position { get; init; }

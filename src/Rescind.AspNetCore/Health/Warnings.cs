@@ -12,7 +12,7 @@ internal static class Warnings
     {
         if (IsClockWrong(status, options))
         {
-            yield return $"This node's clock is {status.ClockAhead.TotalSeconds:+0.0;-0.0} s off the log's: "
+            yield return $"This node's clock is {status.ClockAhead?.TotalSeconds:+0.0;-0.0} s off the log's: "
                 + "it issues no tokens until the clock is set, by NTP for instance.";
         }
         if (!status.Fresh)
@@ -27,9 +27,9 @@ internal static class Warnings
     }
 
     /// <summary>Whether this node's clock is so far from the log's that nothing may be stamped or deleted by
-    /// it.</summary>
+    /// it. False as long as the log has not told its time.</summary>
     public static bool IsClockWrong(BlacklistStatus status, BlacklistOptions options) =>
-        status.ClockAhead.Duration() > options.IssuerClockDifference;
+        status.ClockAhead?.Duration() > options.IssuerClockDifference;
 
     /// <summary>Checks answered from memory, in percent.</summary>
     public static double HitRatio(BlacklistStatus status) => status.Checks == 0

@@ -49,7 +49,7 @@ internal static class Refusals
 
     public static readonly Refusal NoIssuing =
         new(503, "issuing_stopped",
-            "No tokens can be issued: the signing key is revoked, or this node's clock is wrong.")
+            "No tokens can be issued: the signing key is revoked, or this node's clock is wrong or unknown.")
         {
             // Another node may do it; well within REFRESH_GRACE_SECONDS, so that a retry is no replay.
             RetryAfter = TimeSpan.FromSeconds(2),

@@ -148,7 +148,7 @@ internal sealed class Schedule(
         var status = blacklist.GetStatus();
         var doubt = !status.Fresh ? "this node does not know the time of the log"
             : Warnings.IsClockWrong(status, blacklist.Options)
-                ? $"this node's clock differs from the log's by {status.ClockAhead.TotalSeconds:0} s"
+                ? $"this node's clock differs from the log's by {status.ClockAhead?.TotalSeconds:0} s"
             : null;
         if (doubt is not null)
         {

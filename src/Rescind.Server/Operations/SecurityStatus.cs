@@ -150,8 +150,10 @@ internal sealed class SecurityStatus(
             "blacklist", warnings.Count == 0, warnings.Count == 0 ? "Fresh." : string.Join(' ', warnings),
             "See the sentences.");
         yield return Check(
-            "clock", !Warnings.IsClockWrong(status, blacklist.Options),
-            $"{status.ClockAhead.TotalSeconds:+0.000;-0.000;0.000} s against the log's clock.",
+            "clock", status.ClockAhead is not null && !Warnings.IsClockWrong(status, blacklist.Options),
+            status.ClockAhead is { } ahead
+                ? $"{ahead.TotalSeconds:+0.000;-0.000;0.000} s against the log's clock."
+                : "Not compared with the log's yet: it has not been read since the start.",
             "Set the clock, by NTP for instance.");
     }
 

@@ -26,7 +26,16 @@ internal sealed class Rotation(
         // Not cancelled with the request: a rotation that has begun is carried through.
         // Somebody may adopt the same token at this moment.
         var opening = await store.WriteSharedAsync(db => RefreshAsync(db, token, device));
-        return opening.Refusal == Refusals.Replayed ? await EndReplayedAsync(token) : opening;
+        if (opening.Refusal != Refusals.Replayed)
+        {
+            return opening;
+        }
+
+        // Started while the log is away, a node knows the time from its own clock alone; by one that is ahead
+        // a retry looks like a replay. Nothing is given out, and nobody is logged out for it.
+        return blacklist.GetStatus().ClockAhead is null
+            ? Opening.Refused(Refusals.NoIssuing)
+            : await EndReplayedAsync(token);
     }
 
     private async Task<Opening> RefreshAsync(AccountsDb db, OwnToken token, Device device)

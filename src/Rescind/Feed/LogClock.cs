@@ -41,9 +41,10 @@ internal sealed class LogClock(TimeProvider clock, bool isShared, TimeSpan skew)
         public DateTimeOffset NowByWall(DateTimeOffset now) => Time + (now - Sent.Wall);
     }
 
-    /// <summary>How far this node's clock is ahead of the log's; negative: behind. On a log of several nodes
-    /// it also counts by how much this node's clock was set since.</summary>
-    public TimeSpan Ahead => Volatile.Read(ref _last) is not { } last ? TimeSpan.Zero
+    /// <summary>How far this node's clock is ahead of the log's; negative: behind; null: the log has not told
+    /// its time yet. On a log of several nodes it also counts by how much this node's clock was set since.
+    /// </summary>
+    public TimeSpan? Ahead => Volatile.Read(ref _last) is not { } last ? null
         : !isShared ? last.Ahead
         : last.Ahead + (clock.GetUtcNow() - last.Sent.Wall - clock.GetElapsedTime(last.Sent.Timestamp));
 
