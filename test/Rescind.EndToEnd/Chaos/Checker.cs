@@ -140,7 +140,7 @@ internal sealed class Checker
         {
             LookAtRevoked(refusal);
         }
-        else if (IsByWrongClock(refusal, refusal.On))
+        else if (_story.HadWrongClock(refusal) || IsFromWrongClock(refusal.On))
         {
             Except("a node whose clock is wrong, or a token from one, was called invalid");
         }
@@ -150,13 +150,9 @@ internal sealed class Checker
         }
     }
 
-    /// <summary>Whether the node that called a token invalid, or the one that issued it, had a wrong clock.</summary>
-    private bool IsByWrongClock(Event refusal, string token)
-    {
-        return Is(refusal) || (_story.IssueOf(token) is { Where.Length: > 0 } issue && Is(issue));
-
-        bool Is(Event answer) => _story.WasBroken(answer.Begun - (3 * Second), answer.Ended, "clock", answer.Where);
-    }
+    /// <summary>Whether a token was issued by a node whose clock was wrong. One that knows does not issue.</summary>
+    private bool IsFromWrongClock(string token) =>
+        _story.IssueOf(token) is { Where.Length: > 0 } issue && _story.HadUnknownClock(issue);
 
     private void LookAtRefusedRefresh(Event refusal, string first)
     {
@@ -174,7 +170,7 @@ internal sealed class Checker
             Except("a log-in right after a revocation that its node did not know yet");
             return;
         }
-        if (refusal.Word == "token_invalid" && IsByWrongClock(refusal, first))
+        if (refusal.Word == "token_invalid" && (_story.HadUnknownClock(refusal) || IsFromWrongClock(first)))
         {
             Except("a node whose clock is wrong, or a token from one, was called invalid");
             return;
@@ -209,11 +205,11 @@ internal sealed class Checker
     private bool MayBeRevoked(Event refusal, string token) =>
         _story.RevokesOf(token).Any(one => one.Begun < refusal.Ended && _story.MayCover(one, token));
 
-    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed. That time is over by a
-    /// clock that is minutes ahead, or that is right after one that was behind, and the session is ended.</summary>
+    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed. That time is over by
+    /// a clock that is right after one that was minutes behind and did not know, and the session is ended.</summary>
     private bool WasReplayed(Event refusal) =>
         _story.RefreshesOf(refusal.On).Any(one => one.Status != 401 && !Story.IsDone(one) && one.Begun < refusal.Begun
-            && _story.WasBroken(one.Begun, refusal.Ended, "clock"));
+            && _story.Nodes.Any(node => _story.HadUnknownClock(one with { Where = node, Ended = refusal.Ended })));
 
     /// <summary>A cutoff reaches some seconds past its time; only a node that knows it stamps tokens after it.</summary>
     private bool CameLate(string token)
@@ -243,7 +239,24 @@ internal sealed class Checker
             Break("log-in", login, $"answered {login.Status} in the end");
         }
         LookAtTokensInTheEnd();
+        LookAtSessionsInTheEnd();
         LookAtAudit();
+    }
+
+    /// <summary>What a cutoff makes of one token of a session it makes of all: they have one log-in, and none is stamped
+    /// before that.</summary>
+    private void LookAtSessionsInTheEnd()
+    {
+        var tokens = _story.Of("last check").Where(one => one.On.Contains('/', StringComparison.Ordinal)
+            && !_story.RevokesOf(one.On).Any(revoke => revoke.On == one.On) && !IsFromWrongClock(one.On));
+        foreach (var session in tokens.GroupBy(one => (one.Where, Story.SessionOf(one.On))))
+        {
+            if (session.FirstOrDefault(one => one.Word == "token_revoked") is { } refused
+                && session.FirstOrDefault(one => one.Status == 200) is { } accepted)
+            {
+                Break("one session", refused, $"is refused in the end, and {accepted.On} is not");
+            }
+        }
     }
 
     private void LookAtTokensInTheEnd()

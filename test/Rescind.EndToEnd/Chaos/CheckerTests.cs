@@ -109,7 +109,9 @@ public sealed class CheckerTests
             At(5, "node-1", "refresh", Session + "/2", 401, "token_revoked")];
         Finds("false refusal: user1/s1/2", again);
         Finds("false refusal: user1/s1/1", [.. again, Check(7, "node-2", Session + "/1", 401, "token_revoked")]);
-        var (broken, exceptions) = Checker.Check([.. again, .. Fault("clock ahead of node-1", 3, 6)]);
+        List<Event> wrong = [.. again, .. Fault("clock behind of node-1", 3, 6)];
+        Finds("false refusal: user1/s1/2", wrong); // it knew its clock, and should have said so
+        var (broken, exceptions) = Checker.Check([.. wrong, .. Fault("stalled node-1 to redis", 2, 7)]);
         Assert.Empty(broken);
         Assert.Equal(1, Assert.Single(exceptions).Value);
     }
@@ -125,16 +127,21 @@ public sealed class CheckerTests
             .Exceptions);
     }
 
-    /// <summary>The node that is asked may have a wrong clock, or the one that logged the user in.</summary>
+    /// <summary>The node that is asked may have a wrong clock and not know, or the one that logged the user in.</summary>
     [Theory]
-    [InlineData("node-1", 5, 0)]
-    [InlineData("node-0", 1, 0)]
-    [InlineData("node-2", 5, 1)]
-    [InlineData("node-0", 5, 1)]
-    public void A_refresh_that_is_called_invalid_by_right_clocks_is_found(string wrong, double from, int found)
+    [InlineData("node-1", 5, "cut node-1 to redis", 0)]
+    [InlineData("node-1", 5, "killed redis master", 0)]
+    [InlineData("node-1", 5, "cut node-0 to redis", 1)]
+    [InlineData("node-1", 5, "killed postgres", 1)]
+    [InlineData("node-0", 1, "cut node-0 to redis", 0)]
+    [InlineData("node-0", 1, "killed postgres", 1)]
+    [InlineData("node-2", 5, "killed redis master", 1)]
+    [InlineData("node-0", 5, "killed redis master", 1)]
+    public void A_refresh_that_is_called_invalid_by_clocks_that_are_right_or_known_is_found(
+        string wrong, double from, string beside, int found)
     {
         Event[] refused = [.. Good(), Issue(2, Session + "/1"), .. Fault($"clock behind of {wrong}", from, from + 2),
-            At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")];
+            .. Fault(beside, from - 1, from + 1), At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")];
 
         var (broken, exceptions) = Checker.Check(refused);
 
@@ -171,6 +178,17 @@ public sealed class CheckerTests
         Assert.Empty(ofRefreshed);
         Assert.Equal(1, Assert.Single(counted).Value);
         Finds("false refusal: user1/s1/2", [.. late, At(6, "node-1", "refresh", Session + "/2", 401, "token_invalid")]);
+    }
+
+    /// <summary>A pair that a refresh stamped before its log-in: a cutoff that the log-in had stepped over hits it.</summary>
+    [Fact]
+    public void A_session_of_which_one_token_is_refused_in_the_end_is_found()
+    {
+        List<Event> parted = [.. Good(), .. Fault("cut node-0 to redis", 1, 5), Revoke(2, "node-1", "user1"), Issue(4, Session + "/1"),
+            At(8, "node-0", "refresh", Session + "/2", 200), .. Last(Session + "/2", 401)];
+        Assert.Empty(Checker.Check([.. parted, .. Last(Session + "/1", 401)]).Broken);
+        Finds("one session: user1/s1/2", [.. parted, .. Last(Session + "/1", 200)]);
+        Assert.Empty(Checker.Check([.. parted, .. Last(Session + "/1", 200), Revoke(9, "node-0", Session + "/2")]).Broken);
     }
 
     [Fact]

@@ -4,6 +4,13 @@ namespace Rescind.EndToEnd.Chaos;
 /// Names are paths: who revokes <c>user/session</c> revokes <c>user/session/1</c>.</summary>
 internal sealed class Story
 {
+    /// <summary>A node with a wrong clock is killed before it is started with the right one; and answers take time.</summary>
+    private const long Killing = 3_000_000;
+
+    /// <summary>A node that is started has read the log by then, where Redis and the way there have been whole for as long.
+    /// </summary>
+    private const long Start = 15_000_000;
+
     private readonly Dictionary<string, Event> _issues;
     private readonly ILookup<string, Event> _revokes;
     private readonly ILookup<string, Event> _lifts;
@@ -98,7 +105,21 @@ internal sealed class Story
     public bool RedisWasBroken(long from, long until) => WasBroken(from, until, "killed redis")
         || WasBroken(from, until, "frozen redis") || WasBroken(from, until, "rolled back redis");
 
-    private static string SessionOf(string token) => token[..token.LastIndexOf('/')];
+    /// <summary>Whether the clock of the node that gave an answer was wrong.</summary>
+    public bool HadWrongClock(Event answer) => WrongClocks(answer).Any();
+
+    /// <summary>Whether it was, and the node could not know: when it was started Redis could not tell it the time.</summary>
+    public bool HadUnknownClock(Event answer) => WrongClocks(answer).Any(wrong =>
+    {
+        var (from, until) = (wrong.From - Start, Math.Min(answer.Ended, wrong.From + Start));
+        return RedisWasBroken(from, until) || WasBroken(from, until, $"{answer.Where} to redis");
+    });
+
+    private IEnumerable<Break> WrongClocks(Event answer) => Breaks.Where(one =>
+        one.Name.StartsWith("clock", StringComparison.Ordinal) && one.Name.EndsWith(answer.Where, StringComparison.Ordinal)
+        && one.From <= answer.Ended && one.Until >= answer.Begun - Killing);
+
+    public static string SessionOf(string token) => token[..token.LastIndexOf('/')];
 
     private static IEnumerable<Break> BreaksOf(IReadOnlyList<Event> events)
     {
