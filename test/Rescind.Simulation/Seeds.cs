@@ -18,6 +18,7 @@ internal static class Seeds
         (1063526, "a lift was heard of before what it lifts"),
         (1066636, "a recovery forgot a longer lease"),
         (1007367, "the time to heal went by the shorter bound"),
+        (1090566, "an answer that was under way while its machine was suspended counted as a reading after that"),
         (1075809, "a give-back that hung was not seen to keep a node from reading"),
     ];
 

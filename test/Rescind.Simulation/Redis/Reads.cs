@@ -9,7 +9,7 @@ internal sealed class Reads(World world, NodeClock clock)
     private long _newestGood = long.MinValue;
     private long _lastBad = long.MinValue;
 
-    /// <summary>When the last one was over that told it what stands in the log, by the time of the world.</summary>
+    /// <summary>When the last one was sent that told it what stands in the log, by the time of the world.</summary>
     public long LastGoodAt { get; private set; } = long.MinValue;
 
     private long Now => clock.Reading.Monotonic;
@@ -38,7 +38,8 @@ internal sealed class Reads(World world, NodeClock clock)
     /// confirmed it.</param>
     public async Task<T> SentAsync<T>(Func<Task<(T Answer, bool IsGood)>> read)
     {
-        var sent = _lastSent = Now;
+        var (sent, sentAt) = (Now, world.Now);
+        _lastSent = sent;
         var isGood = false;
         try
         {
@@ -47,7 +48,8 @@ internal sealed class Reads(World world, NodeClock clock)
         }
         finally
         {
-            (_newestGood, LastGoodAt) = isGood ? (Math.Max(_newestGood, sent), world.Now) : (_newestGood, LastGoodAt);
+            (_newestGood, LastGoodAt) = isGood
+                ? (Math.Max(_newestGood, sent), Math.Max(LastGoodAt, sentAt)) : (_newestGood, LastGoodAt);
             _lastBad = isGood ? _lastBad : Now;
         }
     }
