@@ -49,7 +49,7 @@ internal sealed class AuditRow
     public required byte[] Hash { get; init; }
 
     /// <summary>The record of the revocation that this is the event of, which travels with it into a table of
-    /// its own where nodes share the database, and is not part of the chain; null: none.</summary>
+    /// its own, and is not part of the chain; null: none.</summary>
     public RevocationRow? Record { get; init; }
 }
 

@@ -132,10 +132,7 @@ internal sealed class AuditShipper(
         }
         var fresh = rows.Where(row => row.Number > (newest?.Number ?? 0)).ToList();
         db.AuditEvents.AddRange(fresh);
-        if (settings.Database is not null)
-        {
-            await SharedRecords.PutAsync(db, [.. fresh.Select(row => row.Record).OfType<RevocationRow>()]);
-        }
+        await SharedRecords.PutAsync(db, [.. fresh.Select(row => row.Record).OfType<RevocationRow>()]);
         await db.SaveChangesAsync();
         return true;
     }

@@ -1,19 +1,17 @@
 // What a process that was killed left behind. A revocation counts from the moment it is stored, and its
 // record is on this node's disk; but the event that carries the record over, and is the trail's word of it,
-// is only kept with the answer. So the next process looks once what of the last day the shared database
-// lacks.
+// is only kept with the answer. So the next process looks once what of the last day the database lacks.
 using Microsoft.EntityFrameworkCore;
 using Rescind.Server.Answers;
 using Rescind.Server.Audit;
 using Rescind.Server.Database;
 using Rescind.Server.Operations;
-using Rescind.Server.Settings;
 
 namespace Rescind.Server.Records;
 
 internal sealed class LeftBehind(
     SqliteStore files, AccountStore store, AuditShipper shipper, AuditTrail trail, Blacklist blacklist,
-    ServerSettings settings, TimeProvider clock, ILogger<LeftBehind> logger) : LastingService(clock, logger)
+    TimeProvider clock, ILogger<LeftBehind> logger) : LastingService(clock, logger)
 {
     private const int Page = 1_000;
     private const string Remark = "kept at a later start";
@@ -23,7 +21,7 @@ internal sealed class LeftBehind(
     protected override async Task RunAsync(CancellationToken cancel)
     {
         var start = Clock.GetUtcNow();
-        while (settings.Database is not null && !await TryAsync(start, cancel))
+        while (!await TryAsync(start, cancel))
         {
             await Task.Delay(Retry, Clock, cancel);
         }
