@@ -41,7 +41,7 @@ internal sealed class Life
 
     private readonly World _world;
     private readonly RedisGroup _redis;
-    private readonly Ledger _ledger = new();
+    private readonly Ledger _ledger;
     private readonly List<Node> _nodes = [];
     private readonly Checkers _checkers;
     private readonly BlacklistOptions _options;
@@ -62,6 +62,7 @@ internal sealed class Life
         _options = Settings();
         var others = Settings();
         _othersBound = others.Freshness;
+        _ledger = new Ledger(_world);
         _redis = new RedisGroup(_world, lua, random.Next(3));
         _scene = _world.Chance(0.6) ? random.Next(Scenes.Kinds) : null;
         var hasDisk = _world.Chance(_scene is Scenes.AnswerHeld or Scenes.LostAgain ? 0.3 : 0.8);

@@ -308,7 +308,7 @@ internal sealed class Node(
         var options = HasOthers ? others : first;
         var shared = new RedisRevocationLog(Link!, names, options, null, Clock, NullLogger.Instance, servers);
         var journaled = Disk is null ? null : new JournaledLog(shared, Disk, options, Clock, NullLogger.Instance);
-        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads, Holds);
+        var log = new PatientLog(journaled ?? (IRevocationLog)shared, Link!.Reads, ledger.Appended, Holds);
         Blacklist = new Blacklist(options, log, new Recorder(ledger, this), Clock)
         {
             DrawTag = () => (uint)world.Random.NextInt64(uint.MaxValue),

@@ -43,7 +43,7 @@ internal sealed class Checkers(
     {
         var (began, verdict, isFresh, stood, took) = check;
         Verdicts[(int)verdict]++;
-        _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
+        LookForLonelyMaster();
         if (verdict == Verdict.Accepted)
         {
             foreach (var decision in token.NamedBy.Where(one => one.MustEnd(token) && IsInForce(one, node, began)))
@@ -75,9 +75,13 @@ internal sealed class Checkers(
         }
     }
 
+    private void LookForLonelyMaster() =>
+        _lonelyUntil = !tellsServers && redis.HasLonelyMaster ? world.Now : _lonelyUntil;
+
     /// <summary>A client's write on a server: the end of a recovery is when promise 4 must hold.</summary>
     public void Wrote(RedisServer server, Effect effect)
     {
+        LookForLonelyMaster();
         if (effect.Command != "HSET")
         {
             return;
@@ -284,11 +288,12 @@ internal sealed class Checkers(
     /// a lease that it explains.</summary>
     private bool IsException(Decision decision, Node node, long began) =>
         (decision.IsUnheld && !decision.IsDue && !decision.IsMadeBy(node))
-        || IsUntold(decision.AnsweredAt, began)
+        || IsUntold(decision.AppendedAt, began)
         || HasStood(node, decision.StartedAt, began);
 
-    private bool IsUntold(long answeredAt, long began) =>
-        answeredAt <= _lonelyUntil && began <= _lonelyUntil + LongestBound;
+    /// <summary>Appended to a server that was taken for the only one; its answer took a while.</summary>
+    private bool IsUntold(long? appendedAt, long began) =>
+        appendedAt - RedisLink.Limit.Ticks <= _lonelyUntil && began <= _lonelyUntil + LongestBound;
 
     private bool HasStood(Node node, long startedAt, long began) =>
         node.AllClocksStoodUntil + LongestBound >= startedAt && began <= node.AllClocksStoodUntil + LongestBound;
@@ -316,7 +321,7 @@ internal sealed class Checkers(
 
     private bool IsLiftException(Decision decision, Node node, long began) =>
         decision.IsLiftUnheld
-        || IsUntold(decision.LiftAnsweredAt, began)
+        || IsUntold(decision.LiftAppendedAt, began)
         || HasStood(node, decision.LiftBegunAt, began);
 
     /// <summary>Whether no clock in the world may have let it expire. A node that cannot know how late it is has its rules end

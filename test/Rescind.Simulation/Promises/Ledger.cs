@@ -101,6 +101,12 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 
     public long AnsweredAt { get; set; } = long.MaxValue;
 
+    /// <summary>When its append was first answered, before all that may accept what it ends were waited for.</summary>
+    public long? AppendedAt { get; set; }
+
+    /// <summary>The same of its lift.</summary>
+    public long? LiftAppendedAt { get; set; }
+
     public long LiftBegunAt { get; set; } = long.MaxValue;
 
     public Receipt? LiftReceipt { get; set; }
@@ -160,9 +166,10 @@ internal sealed class Decision(int number, RuleKind kind, Issued target, Node by
 }
 
 /// <summary>All that clients know: what was issued and what was decided.</summary>
-internal sealed class Ledger
+internal sealed class Ledger(World world)
 {
     private readonly Dictionary<string, Decision> _byNumber = new(StringComparer.Ordinal);
+    private readonly Dictionary<RevocationId, Decision> _byId = [];
     private readonly List<Issued> _tokens = [];
     private readonly List<Decision> _decisions = [];
 
@@ -198,6 +205,24 @@ internal sealed class Ledger
             var decision = _byNumber[record.Note!];
             (decision.Made, decision.IsBlind) = (record, isBlind(decision.BegunByClock));
             (decision.HidTime, decision.IsBehind) = (hidTime, isBehind);
+            _byId[record.Id] = decision;
+        }
+    }
+
+    /// <summary>An append of an entry was answered, the first or one that gives it back.</summary>
+    public void Appended(LogEntry entry)
+    {
+        if (_byId.GetValueOrDefault(entry.Id) is not { } decision)
+        {
+            return;
+        }
+        if (entry.IsLift)
+        {
+            decision.LiftAppendedAt ??= world.Now;
+        }
+        else
+        {
+            decision.AppendedAt ??= world.Now;
         }
     }
 }
