@@ -35,7 +35,7 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
             {
                 RevokedToken.Shown(context, reading.Token?.Facts, TokenKind.Refresh);
             }
-            return reading.Refusal!;
+            return MayBeByTheClock(reading) ? Refusals.NoIssuing : reading.Refusal!;
         }
         if (await limits.TakeAsync(Limit.Refresh, "session:" + token.Facts.Session) is { } tooMany)
         {
@@ -53,4 +53,9 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
         }
         return TokenAnswer.Of(opening, StatusCodes.Status200OK, "Token refreshed.");
     }
+
+    /// <summary>Started while the log is away, a node has nothing to compare its clock with, and by a wrong
+    /// one a good token looks as if it were over or not valid yet. Who is told so is logged out.</summary>
+    private bool MayBeByTheClock(Reading reading) => blacklist.GetStatus().ClockAhead is null
+        && (reading.Refusal == Refusals.Invalid || reading.Refusal == Refusals.Expired);
 }

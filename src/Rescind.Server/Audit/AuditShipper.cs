@@ -117,7 +117,7 @@ internal sealed class AuditShipper(
     /// <summary>Another node may be writing the record of the same revocation: the one made it, the other
     /// lifts it.</summary>
     /// <returns>False when the database holds other events under these numbers.</returns>
-    private async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
+    private static async Task<bool> AddAsync(AccountsDb db, IReadOnlyList<AuditRow> rows)
     {
         var (chain, first) = (rows[0].Chain, rows[0].Number);
         var newest = await db.AuditEvents.AsNoTracking().Where(row => row.Chain == chain)

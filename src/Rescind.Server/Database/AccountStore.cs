@@ -82,9 +82,7 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, Server
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
             if (settings.Database is not null)
             {
-                await db.Database.ExecuteSqlAsync(
-                    $"SELECT set_config('idle_in_transaction_session_timeout', {_longestPause}, true)",
-                    cancel);
+                db.Began = await BeginAsync(db, cancel);
             }
             var result = await write(db);
             try
@@ -103,6 +101,13 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, Server
             _turn?.Release();
         }
     }
+
+    private async Task<DateTime> BeginAsync(AccountsDb db, CancellationToken cancel) =>
+        (await db.Database.SqlQuery<DateTime>(
+            $"""
+            SELECT now() AS "Value"
+            FROM set_config('idle_in_transaction_session_timeout', {_longestPause}, true)
+            """).ToListAsync(cancel)).Single();
 
     private static bool IsDeadlock(Exception fault) => fault is not OutcomeUnknownException
         && fault.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected };

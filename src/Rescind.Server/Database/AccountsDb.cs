@@ -13,6 +13,10 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
 {
     private const int LongestId = 64;
 
+    /// <summary>When its transaction began by the clock of the database, which all nodes share; null: the
+    /// database is a file of this node, and has its clock.</summary>
+    public DateTime? Began { get; set; }
+
     public DbSet<Account> Accounts => Set<Account>();
 
     public DbSet<Session> Sessions => Set<Session>();

@@ -154,7 +154,7 @@ internal sealed class SecurityStatus(
             status.ClockAhead is { } ahead
                 ? $"{ahead.TotalSeconds:+0.000;-0.000;0.000} s against the log's clock."
                 : "Not compared with the log's yet: it has not been read since the start.",
-            "Set the clock, by NTP for instance.");
+            status.ClockAhead is null ? "See blacklist." : "Set the clock, by NTP for instance.");
     }
 
     private async Task<IReadOnlyList<SecurityCheck>> OfDatabaseAsync()

@@ -1,7 +1,7 @@
 namespace Rescind.Server.Records;
 
-/// <summary>Who, why and when of a revocation, in the database of the accounts: what nodes that share it list,
-/// and the mark that its event was kept.</summary>
+/// <summary>Who, why and when of a revocation, in the database of the accounts: what nodes that share it
+/// list, and the mark that its event was kept.</summary>
 internal sealed class RevocationRow
 {
     public required string Id { get; init; }

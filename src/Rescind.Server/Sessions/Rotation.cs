@@ -26,16 +26,7 @@ internal sealed class Rotation(
         // Not cancelled with the request: a rotation that has begun is carried through.
         // Somebody may adopt the same token at this moment.
         var opening = await store.WriteSharedAsync(db => RefreshAsync(db, token, device));
-        if (opening.Refusal != Refusals.Replayed)
-        {
-            return opening;
-        }
-
-        // Started while the log is away, a node knows the time from its own clock alone; by one that is ahead
-        // a retry looks like a replay. Nothing is given out, and nobody is logged out for it.
-        return blacklist.GetStatus().ClockAhead is null
-            ? Opening.Refused(Refusals.NoIssuing)
-            : await EndReplayedAsync(token);
+        return opening.Refusal == Refusals.Replayed ? await EndReplayedAsync(token) : opening;
     }
 
     private async Task<Opening> RefreshAsync(AccountsDb db, OwnToken token, Device device)
@@ -71,7 +62,7 @@ internal sealed class Rotation(
             DateTimeOffset? endsBy = verdict == Verdict.Accepted ? null : Utc(session.ExpiresAt);
             if (session.RefreshId != token.Facts.TokenId)
             {
-                return Again(account, session, token, endsBy);
+                return Again(account, session, token, TimeOf(db), endsBy);
             }
             if (await RotateAsync(db, account, session, device, endsBy) is { } opening)
             {
@@ -121,7 +112,8 @@ internal sealed class Rotation(
         }
         var now = clock.GetUtcNow().UtcDateTime;
         var (id, refreshId, ended) = (session.Id, session.RefreshId, session.EndedAt);
-        var lineage = Lineage.Add(session.JustRotated, refreshId, now, now - settings.RefreshGrace);
+        var lineage = Lineage.Add(
+            session.JustRotated, refreshId, TimeOf(db), TimeOf(db) - settings.RefreshGrace);
 
         // Who ends the session at this moment is not undone.
         var changed = await db.Sessions
@@ -138,10 +130,10 @@ internal sealed class Rotation(
     }
 
     /// <summary>Answers a token that is not the session's present one.</summary>
-    private Opening Again(Account account, Session session, OwnToken token, DateTimeOffset? endsBy)
+    private Opening Again(
+        Account account, Session session, OwnToken token, DateTime now, DateTimeOffset? endsBy)
     {
-        var oldest = clock.GetUtcNow().UtcDateTime - settings.RefreshGrace;
-        if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, oldest))
+        if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, now - settings.RefreshGrace))
         {
             return Opening.Refused(Refusals.Replayed);
         }
@@ -167,6 +159,10 @@ internal sealed class Rotation(
         await sessions.EndAsync(session);
         return Opening.Refused(Refusals.Replayed);
     }
+
+    /// <summary>The grace period is one for all nodes: where one rotates and another judges the retry, none
+    /// of their clocks counts.</summary>
+    private DateTime TimeOf(AccountsDb db) => db.Began ?? clock.GetUtcNow().UtcDateTime;
 
     private static DateTimeOffset Utc(DateTime time) => new(time, TimeSpan.Zero);
 }

@@ -70,9 +70,10 @@ internal sealed class Checker
         {
             return;
         }
-        if (_story.RefusalBefore(check) is { } knew && !_story.WasStarted(check.Where, knew.Begun, check.Ended))
+        if (_story.RefusalBefore(check) is { } knew && !_story.WasStarted(check.Where, knew.Begun, check.Ended)
+            && !IsFromWrongClock(knew.On) && !IsFromWrongClock(check.On))
         {
-            Break("refuses what it knew", check, $"accepted what it had called revoked at {Time(knew.Begun)}");
+            Break("refuses what it knew", check, $"accepted what it had called revoked ({knew.On}) at {Time(knew.Begun)}");
         }
         foreach (var revoke in _story.RevokesOf(check.On).Where(one => _story.Covers(one, check.On) && Binds(one, check)))
         {
@@ -83,6 +84,10 @@ internal sealed class Checker
             else if (SteppedOver(revoke, check.On))
             {
                 Except("a second revocation of a user stopped short of a token that stepped over the first");
+            }
+            else if (Story.IsOfUser(revoke) && IsFromWrongClock(check.On))
+            {
+                Except("a cutoff stopped short of a token that was stamped by a wrong clock");
             }
             else
             {
@@ -140,7 +145,7 @@ internal sealed class Checker
         {
             LookAtRevoked(refusal);
         }
-        else if (_story.HadWrongClock(refusal) || IsFromWrongClock(refusal.On))
+        else if ((refusal.What != "refresh" && _story.HadWrongClock(refusal)) || IsFromWrongClock(refusal.On))
         {
             Except("a node whose clock is wrong, or a token from one, was called invalid");
         }
@@ -150,9 +155,10 @@ internal sealed class Checker
         }
     }
 
-    /// <summary>Whether a token was issued by a node whose clock was wrong. One that knows does not issue.</summary>
+    /// <summary>Whether a token, or its log-in, is from a node whose clock was wrong. One that knows does not
+    /// issue.</summary>
     private bool IsFromWrongClock(string token) =>
-        _story.IssueOf(token) is { Where.Length: > 0 } issue && _story.HadUnknownClock(issue);
+        new[] { _story.IssueOf(token), _story.LogInOf(token) }.Any(one => one.Where.Length != 0 && _story.HadUnknownClock(one));
 
     private void LookAtRefusedRefresh(Event refusal, string first)
     {
@@ -160,19 +166,14 @@ internal sealed class Checker
         {
             return;
         }
-        if (WasReplayed(refusal))
-        {
-            Except("a client tried a refresh again, and a node whose clock is wrong took that for a replay");
-            return;
-        }
         if (refusal.Word == "token_revoked" && CameLate(first))
         {
             Except("a log-in right after a revocation that its node did not know yet");
             return;
         }
-        if (refusal.Word == "token_invalid" && (_story.HadUnknownClock(refusal) || IsFromWrongClock(first)))
+        if (IsFromWrongClock(first))
         {
-            Except("a node whose clock is wrong, or a token from one, was called invalid");
+            Except("a token from a node whose clock was wrong was refused");
             return;
         }
         Break("false refusal", refusal, $"answered {refusal.Word}");
@@ -182,9 +183,9 @@ internal sealed class Checker
     {
         if (!MayBeRevoked(refusal, refusal.On))
         {
-            if (WasReplayed(refusal))
+            if (IsFromWrongClock(refusal.On))
             {
-                Except("a client tried a refresh again, and a node whose clock is wrong took that for a replay");
+                Except("a token from a node whose clock was wrong was refused");
                 return;
             }
             if (CameLate(refusal.On))
@@ -204,12 +205,6 @@ internal sealed class Checker
 
     private bool MayBeRevoked(Event refusal, string token) =>
         _story.RevokesOf(token).Any(one => one.Begun < refusal.Ended && _story.MayCover(one, token));
-
-    /// <summary>A client that got no answer to a refresh tries again within the time that is allowed. That time is over by
-    /// a clock that is right after one that was minutes behind and did not know, and the session is ended.</summary>
-    private bool WasReplayed(Event refusal) =>
-        _story.RefreshesOf(refusal.On).Any(one => one.Status != 401 && !Story.IsDone(one) && one.Begun < refusal.Begun
-            && _story.Nodes.Any(node => _story.HadUnknownClock(one with { Where = node, Ended = refusal.Ended })));
 
     /// <summary>A cutoff reaches some seconds past its time; only a node that knows it stamps tokens after it.</summary>
     private bool CameLate(string token)
@@ -239,24 +234,7 @@ internal sealed class Checker
             Break("log-in", login, $"answered {login.Status} in the end");
         }
         LookAtTokensInTheEnd();
-        LookAtSessionsInTheEnd();
         LookAtAudit();
-    }
-
-    /// <summary>What a cutoff makes of one token of a session it makes of all: they have one log-in, and none is stamped
-    /// before that.</summary>
-    private void LookAtSessionsInTheEnd()
-    {
-        var tokens = _story.Of("last check").Where(one => one.On.Contains('/', StringComparison.Ordinal)
-            && !_story.RevokesOf(one.On).Any(revoke => revoke.On == one.On) && !IsFromWrongClock(one.On));
-        foreach (var session in tokens.GroupBy(one => (one.Where, Story.SessionOf(one.On))))
-        {
-            if (session.FirstOrDefault(one => one.Word == "token_revoked") is { } refused
-                && session.FirstOrDefault(one => one.Status == 200) is { } accepted)
-            {
-                Break("one session", refused, $"is refused in the end, and {accepted.On} is not");
-            }
-        }
     }
 
     private void LookAtTokensInTheEnd()
@@ -292,6 +270,11 @@ internal sealed class Checker
         if (SteppedOver(revoke, check.On))
         {
             Except("a second revocation of a user stopped short of a token that stepped over the first");
+            return;
+        }
+        if (Story.IsOfUser(revoke) && IsFromWrongClock(check.On))
+        {
+            Except("a cutoff stopped short of a token that was stamped by a wrong clock");
             return;
         }
         Break("nothing lost", check, $"is accepted in the end, though it was revoked ({revoke.Word}) by {revoke.Where} "

@@ -15,7 +15,6 @@ internal sealed class Story
     private readonly ILookup<string, Event> _revokes;
     private readonly ILookup<string, Event> _lifts;
     private readonly ILookup<(string Where, string On), Event> _refusals;
-    private readonly ILookup<string, Event> _refreshes;
 
     public Story(IReadOnlyList<Event> events)
     {
@@ -25,8 +24,7 @@ internal sealed class Story
         _revokes = events.Where(one => one.What == "revoke").ToLookup(one => one.On);
         _lifts = events.Where(one => one.What == "lift").ToLookup(one => one.On);
         _refusals = events.Where(one => one is { What: "check", Status: 401, Word: "token_revoked" })
-            .ToLookup(one => (one.Where, one.On));
-        _refreshes = events.Where(one => one.What == "refresh").ToLookup(one => SessionOf(one.On));
+            .ToLookup(one => (one.Where, NamedTogether(one.On)));
         Breaks = [.. BreaksOf(events)];
         Nodes = [.. events.Where(one => one.What == "started").Select(one => one.Where)];
     }
@@ -70,13 +68,11 @@ internal sealed class Story
 
     public IEnumerable<Event> LiftsOf(string token) => _lifts[token];
 
-    /// <summary>Every try to refresh the session of a token.</summary>
-    public IEnumerable<Event> RefreshesOf(string token) =>
-        token.Contains('/', StringComparison.Ordinal) ? _refreshes[SessionOf(token)] : [];
-
-    /// <summary>The first time that a node called revoked what it is asked again, or null.</summary>
+    /// <summary>The first time that a node called revoked what it is asked again, or another token of that session, or null.
+    /// What is revoked has a session or none: a cutoff makes of one token of a session what it makes of all, since they have
+    /// one log-in, and none is stamped before it.</summary>
     public Event? RefusalBefore(Event check) => check.Where == "front" ? null
-        : _refusals[(check.Where, check.On)].FirstOrDefault(one => one.Ended < check.Begun);
+        : _refusals[(check.Where, NamedTogether(check.On))].FirstOrDefault(one => one.Ended < check.Begun);
 
     /// <summary>Whether a revocation that was answered has to refuse a token: that of a user those of log-ins before it was
     /// asked for.</summary>
@@ -112,14 +108,18 @@ internal sealed class Story
     public bool HadUnknownClock(Event answer) => WrongClocks(answer).Any(wrong =>
     {
         var (from, until) = (wrong.From - Start, Math.Min(answer.Ended, wrong.From + Start));
-        return RedisWasBroken(from, until) || WasBroken(from, until, $"{answer.Where} to redis");
+        return RedisWasBroken(from, until) || WasBroken(from, until, $"{answer.Where} to redis") || WasBroken(from, until, "sentinel");
     });
 
     private IEnumerable<Break> WrongClocks(Event answer) => Breaks.Where(one =>
         one.Name.StartsWith("clock", StringComparison.Ordinal) && one.Name.EndsWith(answer.Where, StringComparison.Ordinal)
         && one.From <= answer.Ended && one.Until >= answer.Begun - Killing);
 
-    public static string SessionOf(string token) => token[..token.LastIndexOf('/')];
+    /// <summary>The session of a token; of one that has none, itself.</summary>
+    private static string NamedTogether(string token) =>
+        token.Contains('/', StringComparison.Ordinal) ? SessionOf(token) : token;
+
+    private static string SessionOf(string token) => token[..token.LastIndexOf('/')];
 
     private static IEnumerable<Break> BreaksOf(IReadOnlyList<Event> events)
     {

@@ -240,28 +240,6 @@ public sealed class PolicyTests
             && status.ClockAhead is { } known && Math.Abs(known.TotalSeconds - ahead) < 1);
     }
 
-    /// <summary>Started while Redis is away, a node has nothing to compare its clock with.</summary>
-    [Fact]
-    public async Task A_node_that_does_not_know_its_clock_yet_takes_no_retry_for_a_replay()
-    {
-        await using var redis = await RedisServer.StartAsync();
-        await using var server = await ServerUnderTest.StartAsync(("REDIS_URL", redis.Url));
-        var tokens = await server.RegisterAsync();
-        (await RefreshAsync()).IsSuccess();
-
-        await redis.KillAsync();
-        server.Clock.Advance(TimeSpan.FromMinutes(10));
-        await server.RestartAsync();
-        (await RefreshAsync()).IsRefusal(503, "issuing_stopped");
-
-        server.Clock.Advance(TimeSpan.FromMinutes(-10));
-        await redis.StartProcessAsync();
-        await server.UntilAsync(() => server.Services.GetRequiredService<Blacklist>().GetStatus().Fresh);
-        (await RefreshAsync()).IsSuccess();
-
-        Task<Reply> RefreshAsync() => server.PostAsync("/api/auth/refresh", new { refresh_token = tokens.Refresh });
-    }
-
     [Fact]
     public async Task A_token_of_an_account_that_is_not_here_has_no_profile()
     {

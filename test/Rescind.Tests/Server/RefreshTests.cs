@@ -51,14 +51,14 @@ public abstract class RefreshTests(ServerUnderTest server)
     {
         var tokens = await server.RegisterAsync();
         var next = await RefreshAsync(tokens.Refresh);
-        server.Clock.Advance(TimeSpan.FromSeconds(20));
+        await server.PassAsync(TimeSpan.FromSeconds(20));
 
         var again = await RefreshAsync(tokens.Refresh);
 
         Assert.Equal(IdOf(next.Refresh), IdOf(again.Refresh));
         Assert.Equal((200, 200),
             (await server.ProfileStatusAsync(next.Access), await server.ProfileStatusAsync(again.Access)));
-        server.Clock.Advance(TimeSpan.FromSeconds(11));
+        await server.PassAsync(TimeSpan.FromSeconds(11));
         (await PostAsync(tokens.Refresh)).IsRefusal(401, "token_revoked");
     }
 
@@ -68,7 +68,7 @@ public abstract class RefreshTests(ServerUnderTest server)
         var tokens = await server.RegisterAsync();
         var other = await server.LogInAsync(tokens.Email);
         var next = await RefreshAsync(tokens.Refresh);
-        server.Clock.Advance(TimeSpan.FromSeconds(31));
+        await server.PassAsync(TimeSpan.FromSeconds(31));
 
         (await PostAsync(tokens.Refresh)).IsRefusal(401, "token_revoked");
 
@@ -88,7 +88,7 @@ public abstract class RefreshTests(ServerUnderTest server)
         var late = await RefreshAsync(tokens.Refresh);
 
         Assert.Equal(IdOf(third.Refresh), IdOf(late.Refresh));
-        server.Clock.Advance(TimeSpan.FromMinutes(10));
+        await server.PassAsync(TimeSpan.FromMinutes(10));
         await RefreshAsync(late.Refresh);
     }
 
@@ -102,7 +102,7 @@ public abstract class RefreshTests(ServerUnderTest server)
         Assert.Single(pairs.Select(pair => IdOf(pair.Refresh)).Distinct());
         Assert.All(await Task.WhenAll(pairs.Select(pair => server.ProfileStatusAsync(pair.Access))),
             status => Assert.Equal(200, status));
-        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        await server.PassAsync(TimeSpan.FromMinutes(1));
         await RefreshAsync(pairs[7].Refresh);
     }
 

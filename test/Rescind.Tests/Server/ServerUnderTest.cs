@@ -169,6 +169,13 @@ public class ServerUnderTest : IAsyncLifetime
     public async Task<int> ProfileStatusAsync(string token) =>
         (await GetAsync("/api/users/profile", token)).Status;
 
+    /// <summary>Time passes, on the server and for what its database has noted of refreshes.</summary>
+    public virtual Task PassAsync(TimeSpan time)
+    {
+        Clock.Advance(time);
+        return Task.CompletedTask;
+    }
+
     /// <summary>Waits for a condition that time brings about.</summary>
     public async Task UntilAsync(Func<bool> condition)
     {
