@@ -56,9 +56,10 @@ internal sealed class Node(
 
     public bool IsFrozen => _turn!.IsFrozen;
 
-    /// <summary>Whether it has not read the log since its start, and its wall clock, all that it knows of the time, is
-    /// ahead.</summary>
-    public bool IsAhead => !Blacklist!.Feed.HasLoaded && Clock.Ahead > Second;
+    /// <summary>Whether its wall clock is ahead and it cannot know: it has not read the log since its start, or not for so
+    /// long that its clock has drifted away, by more than issuers may differ. The clocks of Redis are up to 300 ms off.</summary>
+    public bool IsAhead => !Blacklist!.Feed.IsFresh
+        && Clock.Ahead > (Blacklist.Feed.HasLoaded ? Options.IssuerClockDifference - TimeSpan.FromMilliseconds(300) : Second);
 
     /// <summary>Whether it is started with other settings than the fleet began with.</summary>
     public bool HasOthers { get; set; }

@@ -9,7 +9,7 @@ namespace Rescind.Simulation;
 /// <param name="At">When it was issued.</param>
 /// <param name="LoggedInAt">When its session began.</param>
 /// <param name="IsPrivate">Whether its node owed cutoffs to the log then, which it may have stepped over.</param>
-/// <param name="IsAhead">Whether its node knew no time but that of its wall clock, which was ahead.</param>
+/// <param name="IsAhead">Whether its node's wall clock was ahead, and the node could not know.</param>
 internal sealed record Issued(TokenFacts Facts, long At, long LoggedInAt, bool IsPrivate, bool IsAhead)
 {
     /// <summary>Header and payload of a token without <c>jti</c>; null: it has one.</summary>
