@@ -22,7 +22,8 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
         {
             return Refusals.Invalidated("refresh_token", "refresh_token is missing.");
         }
-        if (Warnings.IsClockWrong(blacklist.GetStatus(), blacklist.Options))
+        var status = blacklist.GetStatus();
+        if (Warnings.IsClockWrong(status, blacklist.Options))
         {
             // By such a clock a good token looks invalid and a retry like a replay: a user would be logged
             // out.
@@ -35,7 +36,9 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
             {
                 RevokedToken.Shown(context, reading.Token?.Facts, TokenKind.Refresh);
             }
-            return MayBeByTheClock(reading) ? Refusals.NoIssuing : reading.Refusal!;
+            return status.ClockAhead is null && MayBeByTheClock(reading)
+                ? Refusals.NoIssuing
+                : reading.Refusal!;
         }
         if (await limits.TakeAsync(Limit.Refresh, "session:" + token.Facts.Session) is { } tooMany)
         {
@@ -56,6 +59,6 @@ internal sealed class Refresh(OwnTokens tokens, Rotation rotation, RateLimits li
 
     /// <summary>Started while the log is away, a node has nothing to compare its clock with, and by a wrong
     /// one a good token looks as if it were over or not valid yet. Who is told so is logged out.</summary>
-    private bool MayBeByTheClock(Reading reading) => blacklist.GetStatus().ClockAhead is null
-        && (reading.Refusal == Refusals.Invalid || reading.Refusal == Refusals.Expired);
+    private static bool MayBeByTheClock(Reading reading) =>
+        reading.Refusal == Refusals.Invalid || reading.Refusal == Refusals.Expired;
 }

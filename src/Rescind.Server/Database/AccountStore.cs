@@ -11,8 +11,8 @@ using Rescind.Server.Settings;
 
 namespace Rescind.Server.Database;
 
-internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, ServerSettings settings)
-    : IDisposable
+internal sealed class AccountStore(
+    IDbContextFactory<AccountsDb> factory, ServerSettings settings, TimeProvider clock) : IDisposable
 {
     private const int MostTries = 10;
 
@@ -102,12 +102,16 @@ internal sealed class AccountStore(IDbContextFactory<AccountsDb> factory, Server
         }
     }
 
-    private async Task<DateTime> BeginAsync(AccountsDb db, CancellationToken cancel) =>
-        (await db.Database.SqlQuery<DateTime>(
+    private async Task<(DateTime Time, long Timestamp)> BeginAsync(AccountsDb db, CancellationToken cancel)
+    {
+        var sent = clock.GetTimestamp();
+        var times = await db.Database.SqlQuery<DateTime>(
             $"""
-            SELECT now() AS "Value"
+            SELECT clock_timestamp() AS "Value"
             FROM set_config('idle_in_transaction_session_timeout', {_longestPause}, true)
-            """).ToListAsync(cancel)).Single();
+            """).ToListAsync(cancel);
+        return (times.Single(), sent);
+    }
 
     private static bool IsDeadlock(Exception fault) => fault is not OutcomeUnknownException
         && fault.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected };

@@ -13,9 +13,13 @@ internal abstract class AccountsDb(DbContextOptions options) : DbContext(options
 {
     private const int LongestId = 64;
 
-    /// <summary>When its transaction began by the clock of the database, which all nodes share; null: the
-    /// database is a file of this node, and has its clock.</summary>
-    public DateTime? Began { get; set; }
+    /// <summary>What the clock of the database said when its transaction began, and this node's monotonic
+    /// clock just before; null: the database is a file of this node, and has its clock.</summary>
+    public (DateTime Time, long Timestamp)? Began { get; set; }
+
+    /// <summary>The time by the clock of the database, which all nodes share; null as above.</summary>
+    public DateTime? TimeOf(TimeProvider clock) =>
+        Began is { } began ? began.Time + clock.GetElapsedTime(began.Timestamp) : null;
 
     public DbSet<Account> Accounts => Set<Account>();
 

@@ -62,7 +62,7 @@ internal sealed class Rotation(
             DateTimeOffset? endsBy = verdict == Verdict.Accepted ? null : Utc(session.ExpiresAt);
             if (session.RefreshId != token.Facts.TokenId)
             {
-                return Again(account, session, token, TimeOf(db), endsBy);
+                return Again(db, account, session, token, endsBy);
             }
             if (await RotateAsync(db, account, session, device, endsBy) is { } opening)
             {
@@ -105,7 +105,7 @@ internal sealed class Rotation(
     private async Task<Opening?> RotateAsync(
         AccountsDb db, Account account, Session session, Device device, DateTimeOffset? endsBy)
     {
-        var pair = issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), endsBy: endsBy);
+        var pair = issuer.Issue(db, account, session.Id, Utc(session.AuthenticatedAt), endsBy: endsBy);
         if (pair is null)
         {
             return Opening.Refused(Refusals.NoIssuing);
@@ -131,14 +131,15 @@ internal sealed class Rotation(
 
     /// <summary>Answers a token that is not the session's present one.</summary>
     private Opening Again(
-        Account account, Session session, OwnToken token, DateTime now, DateTimeOffset? endsBy)
+        AccountsDb db, Account account, Session session, OwnToken token, DateTimeOffset? endsBy)
     {
-        if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, now - settings.RefreshGrace))
+        if (!Lineage.Holds(session.JustRotated, token.Facts.TokenId, TimeOf(db) - settings.RefreshGrace))
         {
             return Opening.Refused(Refusals.Replayed);
         }
         var successor = new Successor(session.RefreshId, Utc(session.ExpiresAt));
-        return issuer.Issue(account, session.Id, Utc(session.AuthenticatedAt), successor, endsBy) is { } pair
+        var loggedIn = Utc(session.AuthenticatedAt);
+        return issuer.Issue(db, account, session.Id, loggedIn, successor, endsBy) is { } pair
             ? new Opening(account, session.Id, pair, null)
             : Opening.Refused(Refusals.NoIssuing);
     }
@@ -162,7 +163,7 @@ internal sealed class Rotation(
 
     /// <summary>The grace period is one for all nodes: where one rotates and another judges the retry, none
     /// of their clocks counts.</summary>
-    private DateTime TimeOf(AccountsDb db) => db.Began ?? clock.GetUtcNow().UtcDateTime;
+    private DateTime TimeOf(AccountsDb db) => db.TimeOf(clock) ?? clock.GetUtcNow().UtcDateTime;
 
     private static DateTimeOffset Utc(DateTime time) => new(time, TimeSpan.Zero);
 }

@@ -38,7 +38,7 @@ internal sealed class SessionBook(
     {
         var now = clock.GetUtcNow().UtcDateTime;
         var id = TokenIssuer.NewId();
-        if (issuer.Issue(account, id) is not { } pair)
+        if (issuer.Issue(db, account, id) is not { } pair)
         {
             return Opening.Refused(Refusals.NoIssuing);
         }

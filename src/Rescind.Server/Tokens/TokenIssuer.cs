@@ -5,6 +5,7 @@
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Rescind.Server.Accounts;
+using Rescind.Server.Database;
 using Rescind.Server.Mirror;
 using Rescind.Server.Settings;
 
@@ -24,16 +25,22 @@ internal sealed class TokenIssuer(
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
 
     /// <summary>Makes a pair.</summary>
+    /// <param name="db">The write that the pair belongs to.</param>
     /// <param name="account">Whose.</param>
     /// <param name="session">The session's id.</param>
     /// <param name="authenticatedAt">When the password was shown; null: now.</param>
     /// <param name="successor">The refresh token that the pair has to hold; null: a new one.</param>
     /// <param name="endsBy">Neither lives longer; null: as the settings say.</param>
-    /// <returns>The pair; null when the signing key is revoked, so that no token could count.</returns>
+    /// <returns>The pair; null when the signing key is revoked, so that no token could count, or this node's
+    /// clock is wrong.</returns>
     public TokenPair? Issue(
-        Account account, string session, DateTimeOffset? authenticatedAt = null, Successor? successor = null,
-        DateTimeOffset? endsBy = null)
+        AccountsDb db, Account account, string session, DateTimeOffset? authenticatedAt = null,
+        Successor? successor = null, DateTimeOffset? endsBy = null)
     {
+        if (IsClockDoubtful(db))
+        {
+            return null;
+        }
         var now = DateTimeOffset.FromUnixTimeSeconds(clock.GetUtcNow().ToUnixTimeSeconds());
         var issuedAt = StampOf(account, session, authenticatedAt, now);
         if (issuedAt == DateTimeOffset.MaxValue)
@@ -84,6 +91,15 @@ internal sealed class TokenIssuer(
     }
 
     public static string NewId() => Guid.NewGuid().ToString();
+
+    /// <summary>Started while the log is away, a node has nothing to compare its clock with but the database.
+    /// </summary>
+    private bool IsClockDoubtful(AccountsDb db)
+    {
+        var ahead = clock.GetUtcNow().UtcDateTime - db.TimeOf(clock);
+        return ahead?.Duration() > blacklist.Options.IssuerClockDifference
+            && blacklist.GetStatus().ClockAhead is null;
+    }
 
     /// <summary>When it is issued, by what this node knows; never before a log-in that stepped over a cutoff,
     /// which this node may not have heard of yet.</summary>

@@ -70,8 +70,7 @@ internal sealed class Checker
         {
             return;
         }
-        if (_story.RefusalBefore(check) is { } knew && !_story.WasStarted(check.Where, knew.Begun, check.Ended)
-            && !IsFromWrongClock(knew.On) && !IsFromWrongClock(check.On))
+        if (_story.RefusalBefore(check) is { } knew && !_story.WasStarted(check.Where, knew.Begun, check.Ended))
         {
             Break("refuses what it knew", check, $"accepted what it had called revoked ({knew.On}) at {Time(knew.Begun)}");
         }
@@ -85,9 +84,9 @@ internal sealed class Checker
             {
                 Except("a second revocation of a user stopped short of a token that stepped over the first");
             }
-            else if (Story.IsOfUser(revoke) && IsFromWrongClock(check.On))
+            else if (_story.HasUnknownCutoff(revoke))
             {
-                Except("a cutoff stopped short of a token that was stamped by a wrong clock");
+                Except("a cutoff by a clock that its node could not know was wrong");
             }
             else
             {
@@ -145,9 +144,9 @@ internal sealed class Checker
         {
             LookAtRevoked(refusal);
         }
-        else if ((refusal.What != "refresh" && _story.HadWrongClock(refusal)) || IsFromWrongClock(refusal.On))
+        else if (refusal.What != "refresh" && _story.HadWrongClock(refusal))
         {
-            Except("a node whose clock is wrong, or a token from one, was called invalid");
+            Except("a node whose clock is wrong called an access token invalid");
         }
         else
         {
@@ -155,10 +154,9 @@ internal sealed class Checker
         }
     }
 
-    /// <summary>Whether a token, or its log-in, is from a node whose clock was wrong. One that knows does not
-    /// issue.</summary>
-    private bool IsFromWrongClock(string token) =>
-        new[] { _story.IssueOf(token), _story.LogInOf(token) }.Any(one => one.Where.Length != 0 && _story.HadUnknownClock(one));
+    /// <summary>Whether a log-in came after a revocation of its user that was made minutes ahead.</summary>
+    private bool IsHitAhead(string token) => _story.RevokesOf(token).Any(
+        one => _story.HasUnknownCutoff(one) && one.Begun < _story.LogInOf(token).Begun);
 
     private void LookAtRefusedRefresh(Event refusal, string first)
     {
@@ -171,9 +169,9 @@ internal sealed class Checker
             Except("a log-in right after a revocation that its node did not know yet");
             return;
         }
-        if (IsFromWrongClock(first))
+        if (refusal.Word == "token_revoked" && IsHitAhead(first))
         {
-            Except("a token from a node whose clock was wrong was refused");
+            Except("a cutoff by a clock that its node could not know was wrong");
             return;
         }
         Break("false refusal", refusal, $"answered {refusal.Word}");
@@ -183,9 +181,9 @@ internal sealed class Checker
     {
         if (!MayBeRevoked(refusal, refusal.On))
         {
-            if (IsFromWrongClock(refusal.On))
+            if (IsHitAhead(refusal.On))
             {
-                Except("a token from a node whose clock was wrong was refused");
+                Except("a cutoff by a clock that its node could not know was wrong");
                 return;
             }
             if (CameLate(refusal.On))
@@ -231,6 +229,11 @@ internal sealed class Checker
         }
         foreach (var login in _story.Of("last log-in").Where(one => one.Status != 200))
         {
+            if (login.Status == 503 && _story.RevokesOf(login.On).Any(_story.HasUnknownCutoff))
+            {
+                Except("a cutoff by a clock that its node could not know was wrong");
+                continue;
+            }
             Break("log-in", login, $"answered {login.Status} in the end");
         }
         LookAtTokensInTheEnd();
@@ -272,9 +275,9 @@ internal sealed class Checker
             Except("a second revocation of a user stopped short of a token that stepped over the first");
             return;
         }
-        if (Story.IsOfUser(revoke) && IsFromWrongClock(check.On))
+        if (_story.HasUnknownCutoff(revoke))
         {
-            Except("a cutoff stopped short of a token that was stamped by a wrong clock");
+            Except("a cutoff by a clock that its node could not know was wrong");
             return;
         }
         Break("nothing lost", check, $"is accepted in the end, though it was revoked ({revoke.Word}) by {revoke.Where} "

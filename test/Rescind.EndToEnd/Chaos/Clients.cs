@@ -101,14 +101,14 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
             if (Random.Shared.Next(4) == 0)
             {
                 // Whichever is faster: what the refresh makes ends as well.
-                await EndAsync(user, id, session, pair);
+                await EndAsync(user, id, session + "/1", pair);
             }
             if (await refreshing is not { } next)
             {
                 continue;
             }
             await CheckEverywhereAsync(session + "/2", next.Access);
-            await EndAsync(user, id, session, next);
+            await EndAsync(user, id, session + "/2", next);
         }
     }
 
@@ -134,9 +134,9 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
         return null;
     }
 
-    private async Task EndAsync(string user, string id, string session, (string Access, string Refresh) pair)
+    private async Task EndAsync(string user, string id, string name, (string Access, string Refresh) pair)
     {
-        var (access, refresh) = pair;
+        var ((access, refresh), session) = (pair, name[..name.LastIndexOf('/')]);
         (string On, string Path, string? Token, object Body) end = Random.Shared.Next(5) switch
         {
             0 => (session, "/api/auth/logout", null, new { refresh_token = refresh }),
@@ -149,17 +149,17 @@ internal sealed class Clients(Caller caller, History history, Known known, strin
             caller.Somewhere, "revoke", end.On, HttpMethod.Post, end.Path, end.Token, end.Body);
         if (answer.IsDone)
         {
-            known.Dead[session + "/2"] = refresh;
+            known.Dead[name] = refresh;
             if (end.Token == admin)
             {
                 history.Note("", "revoked by an administrator", user);
             }
         }
-        foreach (var name in new[] { session + "/2", session + "/1" })
+        foreach (var one in new[] { session + "/2", session + "/1" })
         {
-            if (known.Tokens.TryGetValue(name, out var token))
+            if (known.Tokens.TryGetValue(one, out var token))
             {
-                await CheckEverywhereAsync(name, token);
+                await CheckEverywhereAsync(one, token);
             }
         }
     }

@@ -104,11 +104,12 @@ internal sealed class Story
     /// <summary>Whether the clock of the node that gave an answer was wrong.</summary>
     public bool HadWrongClock(Event answer) => WrongClocks(answer).Any();
 
-    /// <summary>Whether it was, and the node could not know: when it was started Redis could not tell it the time.</summary>
-    public bool HadUnknownClock(Event answer) => WrongClocks(answer).Any(wrong =>
+    /// <summary>Whether a try to revoke a user may have a cutoff that is minutes too late or too early: its node's clock was
+    /// wrong, and when that was started Redis could not tell it the time.</summary>
+    public bool HasUnknownCutoff(Event revoke) => IsOfUser(revoke) && WrongClocks(revoke).Any(wrong =>
     {
-        var (from, until) = (wrong.From - Start, Math.Min(answer.Ended, wrong.From + Start));
-        return RedisWasBroken(from, until) || WasBroken(from, until, $"{answer.Where} to redis") || WasBroken(from, until, "sentinel");
+        var (from, until) = (wrong.From - Start, Math.Min(revoke.Ended, wrong.From + Start));
+        return RedisWasBroken(from, until) || WasBroken(from, until, $"{revoke.Where} to redis") || WasBroken(from, until, "sentinel");
     });
 
     private IEnumerable<Break> WrongClocks(Event answer) => Breaks.Where(one =>
