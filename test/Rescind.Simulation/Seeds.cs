@@ -21,6 +21,7 @@ internal static class Seeds
         (1090566, "an answer that was under way while its machine was suspended counted as a reading after that"),
         (1099097, "an append to a master that was taken for the only one was judged by its receipt, a bound later"),
         (1120643, "a clock had drifted away while its node stood still, and the node issued before it read"),
+        (1157569, "the file did not say what it had forgotten, as the real one does"),
         (1075809, "a give-back that hung was not seen to keep a node from reading"),
     ];
 

@@ -9,6 +9,7 @@ internal sealed class Disk(World world) : IJournal
     private readonly List<Action> _committing = [];
     private LogPosition? _position;
     private DateTimeOffset _horizon = DateTimeOffset.UnixEpoch;
+    private DateTimeOffset _ownHorizon = DateTimeOffset.UnixEpoch;
     private long _last;
 
     /// <summary>Nothing can be written.</summary>
@@ -34,9 +35,10 @@ internal sealed class Disk(World world) : IJournal
         var page = _log.Where(line => line.Place > after).Take(max).ToList();
         var next = page.Count == 0 ? after : page[^1].Place;
         var entries = page.Select(line => line.Entry).ToArray();
+        var horizon = _horizon > _ownHorizon ? _horizon : _ownHorizon;
         return !_log.Exists(line => line.Place > next)
-            ? new JournalPage(entries, [.. _kept.Values], next, _position ?? Own(next), _horizon)
-            : new JournalPage(entries, [], next, null, _horizon);
+            ? new JournalPage(entries, [.. _kept.Values], next, _position ?? Own(next), horizon)
+            : new JournalPage(entries, [], next, null, horizon);
     }
 
     public async ValueTask KeepAsync(ReadOnlyMemory<LogEntry> own) => await CommitAsync(() =>
@@ -67,6 +69,11 @@ internal sealed class Disk(World world) : IJournal
     public async ValueTask CompactAsync(DateTimeOffset now, CancellationToken cancel) => await CommitAsync(() =>
     {
         bool IsDead(LogEntry entry) => entry.ExpiresAt != DateTimeOffset.MaxValue && entry.ExpiresAt < now;
+        foreach (var one in _log.Where(line => line.Place != _last).Select(line => line.Entry).Concat(_kept.Values)
+            .Where(entry => IsDead(entry) && !entry.IsLift && entry.ExpiresAt > _ownHorizon))
+        {
+            _ownHorizon = one.ExpiresAt;
+        }
         foreach (var (key, _) in _kept.Where(one => IsDead(one.Value)).ToList())
         {
             _kept.Remove(key);
