@@ -17,7 +17,7 @@ public abstract class AdoptionTests
         (await RefreshAsync(server, old)).IsSuccess();
 
         // The session's own refresh token is over, and its row is in the way of nobody.
-        server.Clock.Advance(TimeSpan.FromDays(8));
+        await server.PassAsync(TimeSpan.FromDays(8));
         await server.Services.GetRequiredService<Schedule>().ForgetExpiredAsync();
         var next = await server.LogInAsync(user.Email);
         Assert.Equal(2, await CountAsync(server, user.Id));
@@ -26,7 +26,7 @@ public abstract class AdoptionTests
 
         (await RefreshAsync(server, old)).IsRefusal(401, "token_revoked");
 
-        server.Clock.Advance(TimeSpan.FromDays(23));
+        await server.PassAsync(TimeSpan.FromDays(23));
         await server.Services.GetRequiredService<Schedule>().ForgetExpiredAsync();
         Assert.Equal(0, await CountAsync(server, user.Id));
     }

@@ -1,21 +1,25 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Rescind.Server;
+using Rescind.Server.Database;
 
 namespace Rescind.Tests.Server;
 
 /// <summary>The whole server, as Program.cs makes it, on a free port with a data folder of its own. Passwords
 /// are hashed with few iterations, through the standard option, so that tests are fast.</summary>
-public class ServerUnderTest : IAsyncLifetime
+public partial class ServerUnderTest : IAsyncLifetime
 {
     public const string Secret = "a secret of the tests, longer than 32 bytes";
     public const string AdminEmail = "root@example.com";
@@ -169,11 +173,15 @@ public class ServerUnderTest : IAsyncLifetime
     public async Task<int> ProfileStatusAsync(string token) =>
         (await GetAsync("/api/users/profile", token)).Status;
 
-    /// <summary>Time passes, on the server and for what its database has noted of refreshes.</summary>
-    public virtual Task PassAsync(TimeSpan time)
+    /// <summary>Time passes, also for what has been noted of refreshes by the clock of PostgreSQL, which cannot be moved.
+    /// </summary>
+    public async Task PassAsync(TimeSpan time)
     {
         Clock.Advance(time);
-        return Task.CompletedTask;
+        if (IsSet("DATABASE_URL"))
+        {
+            await Services.GetRequiredService<AccountStore>().WriteAsync(db => ShiftAsync(db, time), CancellationToken.None);
+        }
     }
 
     /// <summary>Waits for a condition that time brings about.</summary>
@@ -195,6 +203,19 @@ public class ServerUnderTest : IAsyncLifetime
             ? blacklist.GetStatus().Rules.Values.Sum()
             : blacklist.Find(RuleKind.Subject, "rescind", user).Count;
     }
+
+    private static async Task<int> ShiftAsync(AccountsDb db, TimeSpan time)
+    {
+        foreach (var session in await db.Sessions.Where(row => row.JustRotated != "").ToListAsync())
+        {
+            session.JustRotated = Times().Replace(session.JustRotated, at =>
+                $"@{long.Parse(at.ValueSpan[1..], CultureInfo.InvariantCulture) - (long)time.TotalMilliseconds}");
+        }
+        return await db.SaveChangesAsync();
+    }
+
+    [GeneratedRegex("@[0-9]+")]
+    private static partial Regex Times();
 
     protected bool IsSet(string name) => _settings.ContainsKey(name);
 
