@@ -23,8 +23,8 @@ public sealed class HeaderTests
     public async Task A_refusal_that_comes_from_a_fault_carries_them_too()
     {
         await using var server = await ServerUnderTest.StartAsync(("FORWARDED_PROXIES", "127.0.0.1"));
-        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         File.Delete(Path.Combine(server.Data, "accounts.db"));
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
 
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login");
         request.Headers.Add("X-Forwarded-Proto", "https");

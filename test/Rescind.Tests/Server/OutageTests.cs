@@ -110,6 +110,8 @@ public sealed class OutageTests
         SqliteConnection.ClearAllPools();
         var files = Directory.GetFiles(server.Data, "accounts.db*").Select(Path.GetFileName).ToList();
         files.ForEach(name => File.Move(Path.Combine(server.Data, name!), Path.Combine(folder, name!)));
+        // What work in the background opened meanwhile would go on with the moved file.
+        SqliteConnection.ClearAllPools();
         return () =>
             files.ForEach(name => File.Move(Path.Combine(folder, name!), Path.Combine(server.Data, name!)));
     }
