@@ -52,7 +52,7 @@ public sealed class MovingOverTests
         await postgres.InitializeAsync();
         var url = await OldDatabaseAsync(postgres);
         await using var server = await ServerProcess.StartedAsync(
-            ("JWT_ISSUER", Issuer), ("JWT_AUDIENCE", Issuer), ("DATABASE_URL", url), ("REFRESH_GRACE_SECONDS", "2"));
+            ("JWT_ISSUER", Issuer), ("JWT_AUDIENCE", Issuer), ("DATABASE_URL", url), ("REFRESH_GRACE_SECONDS", "5"));
         var app = new MobileApp(server.Client);
         (string, string)[] admin =
         [
@@ -68,7 +68,7 @@ public sealed class MovingOverTests
         Assert.Single(pairs.Select(pair => pair.Body.GetProperty("session_id").GetString()).Distinct());
         var access = pairs[0].Body.GetProperty("access_token").GetString()!;
         Assert.Equal(200, await app.ProfileAsync(access));
-        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        await Task.Delay(TimeSpan.FromSeconds(5.5));
         Assert.Equal((401, 401), (await app.RefreshAsync(old), await app.ProfileAsync(access)));
 
         var other = OldToken("user-1", 3, "refresh_token");

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using Rescind.Tests.Redis;
 
 namespace Rescind.EndToEnd;
 
@@ -34,7 +34,7 @@ public sealed class SampleTests
     public async Task The_minimal_api_refuses_a_token_after_its_logout()
     {
         var folder = Directory.CreateTempSubdirectory("rescind-sample-");
-        var port = FreePort();
+        var port = RedisServer.FreePort();
         using var api = Run("minimal-api.cs", folder.FullName, "--urls", $"http://127.0.0.1:{port}");
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         try
@@ -103,12 +103,5 @@ public sealed class SampleTests
         };
         start.Environment["SAMPLE_SECRET"] = ServerProcess.Secret;
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

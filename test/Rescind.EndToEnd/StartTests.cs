@@ -86,7 +86,8 @@ public sealed class StartTests
         await using var redis = await RedisServer.StartAsync("--maxmemory-policy", "allkeys-lru");
         var port = RedisServer.FreePort();
         await using var alone = await ServerProcess.StartedAsync(("REDIS_URL", $"redis://127.0.0.1:{port}"));
-        Assert.Contains("Redis cannot be reached", alone.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            () => alone.Output.Contains("Redis cannot be reached", StringComparison.Ordinal), "it is warned of");
         var app = new MobileApp(alone.Client);
         Assert.Equal(200, await app.ProfileAsync((await app.RegisterAsync()).Access));
         Assert.DoesNotContain("Redis connection pool created", alone.Output, StringComparison.Ordinal);
@@ -96,7 +97,8 @@ public sealed class StartTests
 
         await using var node = FleetNode.Of(redis.Url, "node-1");
         await node.StartAsync();
-        Assert.Contains("Redis connection pool created", node.Server.Output, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            () => node.Server.Output.Contains("Redis connection pool created", StringComparison.Ordinal), "it is connected");
         await Eventually.TrueAsync(async () =>
         {
             var health = (await node.MetricsAsync()).GetProperty("service_health");

@@ -83,6 +83,7 @@ internal sealed class Season(World world, Plan plan)
             var answer = new Answer(0, default);
             for (var tries = 0; tries < 5 && !answer.IsDone; tries++)
             {
+                await Task.Delay(tries * 500);
                 answer = await caller.CallAsync(Caller.Front, "late log-in", user, HttpMethod.Post, "/api/auth/login", null,
                     new { email, password = MobileApp.Password });
             }

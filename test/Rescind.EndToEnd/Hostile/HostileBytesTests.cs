@@ -49,7 +49,7 @@ public sealed class HostileBytesTests(HostileBytesTests.Running running, ITestOu
     public async Task Nothing_behind_an_ambiguous_request_is_answered(string what, string rest)
     {
         var (statuses, isClosed, text) = await RawClient.AskAsync(
-            _server.Port, $"POST /api/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{rest}{Hidden}");
+            _server.Port, $"POST /api/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{rest}{Hidden}", patienceMs: 10_000);
         output.WriteLine($"{what}: {string.Join(", ", statuses)}");
         Assert.True(isClosed, $"{what}: the connection stays open. {text}");
         Assert.True(statuses.Length == 1, $"{what}: {text}");
@@ -139,7 +139,7 @@ public sealed class HostileBytesTests(HostileBytesTests.Running running, ITestOu
         Assert.DoesNotContain("Connection: close", text, StringComparison.Ordinal);
 
         (statuses, var isClosed, text) = await RawClient.AskAsync(
-            _server.Port, $"{call} {Json}Content-Length: 20000000\r\n\r\n{body}");
+            _server.Port, $"{call} {Json}Content-Length: 20000000\r\n\r\n{body}", patienceMs: 10_000);
         Assert.Equal([status], statuses);
         Assert.Contains("Connection: close\r\n", text, StringComparison.Ordinal);
         Assert.True(isClosed);

@@ -33,7 +33,12 @@ public sealed unsafe class ShardMemoryTests
     {
         var bytes = (40 * Page) + 12_345;
         var memory = (byte*)ShardMemory.Take(bytes);
-        (memory[0], memory[bytes - 1]) = (1, 1);
+        var last = new Span<byte>(memory + bytes - Page, (int)Page);
+        Assert.False(last.ContainsAnyExcept((byte)0));
+        last.Fill(1);
+        var other = (byte*)ShardMemory.Take(Page);
+        Assert.True(other + Page <= memory || other >= memory + bytes, "Two have the same memory.");
+        ShardMemory.Return(other, Page);
         ShardMemory.Return(memory, bytes);
     }
 

@@ -9,11 +9,13 @@ public sealed class TokenTableRaceTests(ITestOutputHelper output)
     public async Task Readers_never_miss_what_is_there_while_the_table_grows_shrinks_and_reuses_slots()
     {
         var (table, published, stop) = (new TokenTable(), 0, false);
+        using var began = new CountdownEvent(2);
         const int Lasting = 60_000;
         var readers = Enumerable.Range(0, 2).Select(number => Task.Factory.StartNew(
             () =>
             {
                 var (random, checks) = (new Random(number), 0L);
+                began.Signal();
                 while (!Volatile.Read(ref stop))
                 {
                     var known = Volatile.Read(ref published);
@@ -26,6 +28,7 @@ public sealed class TokenTableRaceTests(ITestOutputHelper output)
                 return checks;
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToList();
+        Assert.True(began.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
         for (var i = 0; i < Lasting; i++)
         {
             table.Add_NeedsLock(Key(i * 2), 1, Later);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Rescind.Tests.Redis;
@@ -14,12 +15,14 @@ public sealed partial class CommandCountTests(ITestOutputHelper output)
         await node.UntilFreshAsync();
         await Task.Delay(1_000);
         await using var pool = await server.ConnectAsync();
+        var begun = Stopwatch.GetTimestamp();
         await pool.GetDatabase().ExecuteAsync("CONFIG", "RESETSTAT");
         await Task.Delay(4_000);
         var stats = (await pool.GetDatabase().ExecuteAsync("INFO", "commandstats")).ToString();
+        var most = (int)(Stopwatch.GetElapsedTime(begun).TotalSeconds * 10) + 2;
         var calls = CallPattern().Matches(stats).ToDictionary(one => one.Groups[1].Value, one => int.Parse(one.Groups[2].Value));
         output.WriteLine(string.Join(", ", calls.OrderByDescending(one => one.Value).Select(one => $"{one.Key} {one.Value}")));
-        Assert.InRange(calls["evalsha"], 20, 42); // fewer on a machine that is busy
+        Assert.InRange(calls["evalsha"], 10, most); // fewer on a machine that is busy
         string[] within = ["hdel", "hgetall", "hmget", "hset", "info", "time", "xrange", "xrevrange"];
         Assert.Empty(calls.Keys.Except([.. within, "evalsha", "config|resetstat"]));
         Assert.All(calls.Values, count => Assert.InRange(count, 0, 2 * calls["evalsha"] + 2));

@@ -16,11 +16,12 @@ public abstract class RedisConformanceTests(RedisUnderTest redis)
         private readonly string _prefix = $"conformance-{Guid.NewGuid():N}";
         private RedisStore? _store;
 
-        protected override ValueTask<IRevocationLog> OpenAsync()
+        protected override async ValueTask<IRevocationLog> OpenAsync()
         {
             var options = new BlacklistOptions { Freshness = TimeSpan.FromMilliseconds(50) };
             _store = RedisStore.Open(redis.Address, options, new RedisOptions { Prefix = _prefix });
-            return new(_store.Log);
+            await _store.UntilReachedAsync();
+            return _store.Log;
         }
 
         protected override async ValueTask<IRevocationLog?> ReopenAsync(IRevocationLog log)
@@ -43,6 +44,7 @@ public sealed class Sentinels(RedisBySentinels redis) : RedisConformanceTests(re
 public sealed class Cluster(RedisInCluster redis) : RedisConformanceTests(redis), IClassFixture<RedisInCluster>;
 
 /// <summary>TLS with a private authority, and an ACL user.</summary>
+[Collection("one trusted authority")]
 public sealed class Tls(RedisByTls redis) : RedisConformanceTests(redis), IClassFixture<RedisByTls>;
 
 /// <summary>Servers for a class of tests that keep apart by their prefixes.</summary>
@@ -88,7 +90,7 @@ public sealed class RedisByTls : RedisUnderTest
     {
         var server = await RedisOverTls.StartAsync();
 
-        // How an operator makes the client trust a private authority.
+        // How an operator makes the client trust a private authority: one for the process.
         Environment.SetEnvironmentVariable("SERedis_IssuerCertPath", server.AuthorityFile);
         return (server.Url, server);
     }

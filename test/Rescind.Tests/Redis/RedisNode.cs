@@ -33,11 +33,7 @@ internal sealed class RedisNode : IAsyncDisposable
     public Task UntilFreshAsync() => Eventually.TrueAsync(() => IsFresh, "the node is fresh");
 
     /// <summary>Waits until this writer's receipts count so many nodes.</summary>
-    public Task UntilCountsAsync(int nodes) => Eventually.TrueAsync(
-        async () => await RevokeAsync($"warm-up-{Guid.NewGuid()}") is var receipt
-            && (receipt.NodesConfirmed, receipt.NodesExpected) == (nodes, nodes)
-            && receipt.State != ReceiptState.Journaled,
-        $"the writer counts {nodes} nodes");
+    public Task UntilCountsAsync(int nodes) => Blacklist.UntilCountsAsync(nodes);
 
     public async Task<Receipt> RevokeAsync(string id) =>
         await Blacklist.RevokeAsync(Revocation.OfToken(TestWorld.Issuer, id));
@@ -76,4 +72,40 @@ internal sealed class RedisNode : IAsyncDisposable
         await _redis.DisposeAsync();
         _stop.Dispose();
     }
+}
+
+/// <summary>Waits that begin before there is a connection, which a machine that does much else takes its time for.</summary>
+internal static class RedisWaits
+{
+    /// <summary>Waits until this writer's receipts count so many nodes: it counts nobody before it has seen the epoch closed
+    /// for as long as a lease lasts.</summary>
+    public static Task UntilCountsAsync(this Blacklist writer, int nodes) => Eventually.TrueAsync(
+        async () =>
+        {
+            try
+            {
+                var receipt = await writer.RevokeAsync(Revocation.OfToken(TestWorld.Issuer, $"warm-up-{Guid.NewGuid()}"));
+                return (receipt.NodesConfirmed, receipt.NodesExpected) == (nodes, nodes)
+                    && receipt.State != ReceiptState.Journaled;
+            }
+            catch (IOException)
+            {
+                return false; // not connected yet
+            }
+        },
+        $"the writer counts {nodes} nodes");
+
+    public static Task UntilReachedAsync(this RedisStore store) => Eventually.TrueAsync(
+        async () =>
+        {
+            try
+            {
+                return await store.InspectAsync(TestContext.Current.CancellationToken) is not null;
+            }
+            catch (IOException)
+            {
+                return false; // not connected yet
+            }
+        },
+        "Redis is reached");
 }

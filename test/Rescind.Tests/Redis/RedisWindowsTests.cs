@@ -18,8 +18,11 @@ public sealed class RedisWindowsTests
         // In three windows at most four pieces of a window's permits, and never fewer than two.
         Assert.InRange(granted, 20, 41);
         Assert.True(await TakeAsync(windows, "another", 1, permits: 0) == TimeSpan.Zero);
-        Assert.True(await TakeAsync(windows, "another", 1, permits: 1) == TimeSpan.Zero);
-        Assert.True(await TakeAsync(windows, "another", 1, permits: 0) > TimeSpan.Zero);
+        var tries = 0;
+        await Eventually.TrueAsync(
+            // What was given up after 50 ms may have been counted; so each try is a caller of its own.
+            async () => await TakeAsync(windows, $"once-{++tries}", 1, permits: 1) == TimeSpan.Zero, "the only permit is given");
+        Assert.True(await TakeAsync(windows, $"once-{tries}", 1, permits: 0) > TimeSpan.Zero);
     }
 
     [Fact]

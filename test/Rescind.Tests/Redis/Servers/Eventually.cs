@@ -5,7 +5,7 @@ namespace Rescind.Tests.Redis;
 /// <summary>Waits for conditions of the real world.</summary>
 internal static class Eventually
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static Task TrueAsync(Func<bool> condition, string what) =>
         TrueAsync(() => Task.FromResult(condition()), what);

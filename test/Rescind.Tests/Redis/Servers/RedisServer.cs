@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -11,6 +12,9 @@ internal sealed class RedisServer : IAsyncDisposable
 {
     private const string Missing =
         "redis-server was not found: install Debian's package 'redis-server' (7.0 or later) to run this test.";
+
+    /// <summary>Ports that somebody got and may not have taken yet, or takes again.</summary>
+    private static readonly ConcurrentDictionary<int, bool> s_given = new();
 
     private readonly TestFolder _folder = new();
     private readonly string[] _settings;
@@ -56,11 +60,15 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         while (true)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(12_000, 32_000));
+            var port = Random.Shared.Next(12_000, 32_000);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
             try
             {
                 listener.Start();
-                return ((IPEndPoint)listener.LocalEndpoint).Port;
+                if (s_given.TryAdd(port, true))
+                {
+                    return port;
+                }
             }
             catch (SocketException)
             {
@@ -128,7 +136,7 @@ internal sealed class RedisServer : IAsyncDisposable
     }
 
     public Task<ConnectionMultiplexer> ConnectAsync() =>
-        ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true,connectTimeout=2000");
+        ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true,connectTimeout=15000,syncTimeout=15000,asyncTimeout=15000");
 
     public async ValueTask DisposeAsync()
     {

@@ -100,6 +100,10 @@ internal sealed class TcpProxy : IAsyncDisposable
         {
             await far.ConnectAsync(IPAddress.Loopback, _target, _over.Token);
             _open[near] = _open[far] = true;
+            if (_mode == Mode.Refuses)
+            {
+                return; // cut meanwhile
+            }
             await Task.WhenAny(CopyAsync(near, far), CopyAsync(far, near));
         }
         catch (SocketException)
