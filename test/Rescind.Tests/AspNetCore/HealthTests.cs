@@ -28,7 +28,7 @@ public sealed class HealthTests
         await using var app = await TestApp.StartAsync(services =>
         {
             services.AddAuthentication("Bearer").AddJwtBearer(_tokens.Accept);
-            services.AddTokenBlacklist(options => options.Freshness = TimeSpan.FromMilliseconds(400));
+            services.AddTokenBlacklist(options => options.Freshness = TimeSpan.FromSeconds(2));
             services.AddSingleton<IRevocationLog>(log);
             services.AddLogging(logging => logging.AddProvider(lines));
         });

@@ -92,7 +92,7 @@ public sealed class RememberOwnRulesTests
         await using var app = await RememberApps.StartAsync(_tokens, services: services => services
             .AddSingleton<IRevocationLog>(log)
             .Configure<BlacklistOptions>(options =>
-                (options.RefuseWhenUnknown, options.Freshness) = (true, TimeSpan.FromMilliseconds(400))));
+                (options.RefuseWhenUnknown, options.Freshness) = (true, TimeSpan.FromSeconds(2))));
         using var counted = RememberApps.Counts(app);
         var token = _tokens.Make();
         await RememberApps.RememberAsync(app, token, token);

@@ -214,7 +214,7 @@ public sealed class UnknownTests
         Quick(options);
     }
 
-    private static void Quick(BlacklistOptions options) => options.Freshness = TimeSpan.FromMilliseconds(400);
+    private static void Quick(BlacklistOptions options) => options.Freshness = TimeSpan.FromSeconds(1);
 
     private Task<TestApp> StartAsync(bool refuse = false, bool isRoutingLast = false) => TestApp.StartAsync(
         services =>

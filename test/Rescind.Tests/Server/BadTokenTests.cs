@@ -86,8 +86,8 @@ public sealed class BadTokenTests(ServerUnderTest server) : IClassFixture<Server
     public async Task A_token_from_a_little_ahead_is_unknown_here_and_can_be_revoked()
     {
         var mine = await server.RegisterAsync();
-        string Ahead(string kind) => MintedTokens.Sign(Claims().With("iat", Now + 20)
-            .With("exp", Now + 900).With("sid", Guid.NewGuid().ToString()).With("token_type", kind));
+        string Ahead(string kind) => MintedTokens.Sign(Claims().With("iat", DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 20)
+            .With("exp", DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 900).With("sid", Guid.NewGuid().ToString()).With("token_type", kind));
 
         (await server.GetAsync("/api/users/profile", Ahead("access_token"))).IsRefusal(503, "revocation_unknown");
         (await server.PostAsync("/api/auth/refresh", new { refresh_token = Ahead("refresh_token") }))

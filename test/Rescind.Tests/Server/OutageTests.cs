@@ -97,22 +97,19 @@ public sealed class OutageTests
     /// <summary>Moves the file away under the running server, and gives what brings it back.</summary>
     private static Action TakeAway(ServerUnderTest server)
     {
-        var folder = Path.Combine(server.Data, "away");
-        Directory.CreateDirectory(folder);
+        var (file, away) = (Path.Combine(server.Data, "accounts.db"), Path.Combine(server.Data, "accounts.away"));
         using (var connection = new SqliteConnection(
-            $"Data Source={Path.Combine(server.Data, "accounts.db")};Pooling=false"))
+            $"Data Source={file};Pooling=false"))
         {
             connection.Open();
             using var command = connection.CreateCommand();
             command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
             command.ExecuteNonQuery();
         }
+        File.Move(file, away);
+
+        // What is open, or is opened by work in the background until then, would go on with the moved file.
         SqliteConnection.ClearAllPools();
-        var files = Directory.GetFiles(server.Data, "accounts.db*").Select(Path.GetFileName).ToList();
-        files.ForEach(name => File.Move(Path.Combine(server.Data, name!), Path.Combine(folder, name!)));
-        // What work in the background opened meanwhile would go on with the moved file.
-        SqliteConnection.ClearAllPools();
-        return () =>
-            files.ForEach(name => File.Move(Path.Combine(folder, name!), Path.Combine(server.Data, name!)));
+        return () => File.Move(away, file);
     }
 }

@@ -169,6 +169,10 @@ public abstract class RefreshTests(ServerUnderTest server)
                 Assert.Equal(401, (await server.PostAsync(
                     "/api/auth/refresh", new { refresh_token = next.Refresh })).Status);
             }
+            else
+            {
+                reply.IsRefusal(401, "token_revoked");
+            }
         }
     }
 

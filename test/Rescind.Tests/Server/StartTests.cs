@@ -72,9 +72,12 @@ public sealed class StartTests
             "Blacklist service health check passed", StringComparison.Ordinal));
         Assert.Equal("healthy", (await server.GetAsync("/health/live")).Json.GetProperty("status")
             .GetString());
-        var ready = await server.GetAsync("/health/ready");
-        Assert.Equal(200, ready.Status);
-        Assert.Equal("healthy", ready.Json.GetProperty("status").GetString());
+        await Redis.Eventually.TrueAsync(async () =>
+        {
+            var ready = await server.GetAsync("/health/ready");
+            Assert.Equal(200, ready.Status);
+            return ready.Json.GetProperty("status").GetString() == "healthy";
+        }, "all is well");
     }
 
     [Fact]

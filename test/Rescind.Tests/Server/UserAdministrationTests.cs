@@ -154,12 +154,15 @@ public abstract class UserAdministrationTests(ServerUnderTest server)
     public async Task Sessions_of_a_user_are_listed_and_ended()
     {
         var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
-        await server.LogInAsync(user.Email);
-        var list = await server.GetAsync($"/api/auth/admin/users/{user.UserId}/sessions", admin.Access);
-        Assert.Equal(2, list.Json.GetProperty("sessions").GetArrayLength());
-
-        var ended = await server.SendAsync(
-            HttpMethod.Delete, $"/api/auth/admin/users/{user.UserId}/sessions", null, admin.Access);
+        var ended = await ServerUnderTest.CountedAsync("sessions_revoked", async () =>
+        {
+            user = await server.RegisterAsync();
+            await server.LogInAsync(user.Email);
+            var list = await server.GetAsync($"/api/auth/admin/users/{user.UserId}/sessions", admin.Access);
+            Assert.Equal(2, list.Json.GetProperty("sessions").GetArrayLength());
+            return await server.SendAsync(
+                HttpMethod.Delete, $"/api/auth/admin/users/{user.UserId}/sessions", null, admin.Access);
+        });
 
         ended.IsSuccess();
         Assert.Equal(2, ended.Json.GetProperty("sessions_revoked").GetInt32());
@@ -236,17 +239,22 @@ public abstract class UserAdministrationTests(ServerUnderTest server)
     {
         var (user, admin) = (await server.RegisterAsync(), await server.LogInAsAdminAsync());
         var ids = Enumerable.Range(0, 900).Select(i => $"nobody-{i}").Append(user.UserId).ToArray();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/admin/security-incident");
-        request.Headers.Authorization = new("Bearer", admin.Access);
-        request.Content = System.Net.Http.Json.JsonContent.Create(
-            new { scope = new { user_ids = ids }, reason = "security_incident", note = "a leak" });
-        using var hangUp = new CancellationTokenSource();
-        var asked = server.Http.SendAsync(request, hangUp.Token);
-        await Task.Delay(150, TestContext.Current.CancellationToken);
-        await hangUp.CancelAsync();
-        await asked.ContinueWith(static _ => { }, TaskScheduler.Default);
-        await Redis.Eventually.TrueAsync(
-            async () => await server.ProfileStatusAsync(user.Access) == 401, "the user is revoked");
+
+        // Again where the machine had not even read the request when its caller hung up.
+        for (var tries = 0; tries < 5 && await server.ProfileStatusAsync(user.Access) != 401; tries++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/admin/security-incident");
+            request.Headers.Authorization = new("Bearer", admin.Access);
+            request.Content = System.Net.Http.Json.JsonContent.Create(
+                new { scope = new { user_ids = ids }, reason = "security_incident", note = "a leak" });
+            using var hangUp = new CancellationTokenSource();
+            var asked = server.Http.SendAsync(request, hangUp.Token);
+            await Task.Delay(150, TestContext.Current.CancellationToken);
+            await hangUp.CancelAsync();
+            await asked.ContinueWith(static _ => { }, TaskScheduler.Default);
+            await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        }
+        Assert.Equal(401, await server.ProfileStatusAsync(user.Access));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Rescind.Server.Database;
 using Rescind.Server.Settings;
 using Rescind.Tests.Redis;
 
@@ -103,6 +105,7 @@ public sealed class SchemaTests(PostgresServer postgres)
 
         foreach (var node in nodes)
         {
+            await node.UntilAsync(() => node.Services.GetRequiredService<Preparation>().IsDone);
             await node.LogInAsAdminAsync();
             await node.DisposeAsync();
         }

@@ -74,7 +74,8 @@ public sealed class SharedWritesTests(PostgresServer postgres) : IClassFixture<P
     [Fact]
     public async Task A_chain_that_another_node_prunes_further_meanwhile()
     {
-        await using var server = await StartAsync(("AUDIT_RETENTION_DAYS", "1"));
+        await using var server = await StartAsync(("AUDIT_RETENTION_DAYS", "1"),
+            ("MAINTENANCE_HOURLY", "0 0 30 2 *"), ("MAINTENANCE_DAILY", "0 0 30 2 *"));
         var (store, shipper) = (StoreOf(server), server.Services.GetRequiredService<AuditShipper>());
         await server.RegisterAsync();
         await server.RegisterAsync();
@@ -351,7 +352,7 @@ internal static class SharedWrites
                 var waiting = meanwhile();
                 await Eventually.TrueAsync(
                     async () => await postgres.ExecuteAsync(
-                        "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") is 1L,
+                        "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") is >= 1L,
                     "this node waits for the other");
                 return waiting;
             },

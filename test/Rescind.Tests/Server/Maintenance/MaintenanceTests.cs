@@ -15,10 +15,14 @@ namespace Rescind.Tests.Server;
 /// <summary>What the server does by itself, and whom it tells.</summary>
 public abstract class MaintenanceTests
 {
+    /// <summary>Not by itself, when a test moves the clock.</summary>
+    private static readonly (string, string?)[] Seldom =
+        [("MAINTENANCE_HOURLY", "0 0 30 2 *"), ("MAINTENANCE_DAILY", "0 0 30 2 *")];
+
     [Fact]
     public async Task Retention_cuts_a_chain_at_a_signed_anchor_and_verification_goes_on_from_there()
     {
-        await using var server = await NewServerAsync(("AUDIT_RETENTION_DAYS", "1"));
+        await using var server = await NewServerAsync([("AUDIT_RETENTION_DAYS", "1"), .. Seldom]);
         var old = await server.RegisterAsync();
         await server.Services.GetRequiredService<AuditShipper>().ShipAsync(CancellationToken.None);
         server.Clock.Advance(TimeSpan.FromDays(2));
@@ -67,7 +71,7 @@ public abstract class MaintenanceTests
     [Fact]
     public async Task What_has_expired_is_forgotten()
     {
-        await using var server = await NewServerAsync();
+        await using var server = await NewServerAsync(Seldom);
         await server.RegisterAsync();
         server.Clock.Advance(TimeSpan.FromDays(8));
         var young = await server.RegisterAsync();
@@ -111,14 +115,14 @@ public abstract class MaintenanceTests
     [Fact]
     public async Task The_schedule_runs_by_the_clock()
     {
-        await using var server = await NewServerAsync(("MAINTENANCE_HOURLY", "* * * * *"));
+        await using var server = await NewServerAsync();
         var schedule = server.Services.GetRequiredService<Schedule>();
         Assert.Null(schedule.LastRun);
 
-        server.Clock.Advance(TimeSpan.FromSeconds(59 - DateTime.UtcNow.Second));
+        server.Clock.Advance(TimeSpan.FromHours(1));
         await server.UntilAsync(() => schedule.LastRun is not null);
 
-        Assert.Null(schedule.ExecuteTask!.Exception);
+        Assert.False(schedule.ExecuteTask!.IsCompleted);
     }
 
     [Fact]
@@ -131,7 +135,7 @@ public abstract class MaintenanceTests
         await server.RestartAsync();
         var schedule = server.Services.GetRequiredService<Schedule>();
         Assert.Null(schedule.LastRun);
-        server.Clock.Advance(TimeSpan.FromDays(-30) + TimeSpan.FromSeconds(59 - server.Clock.GetUtcNow().Second));
+        server.Clock.Advance(TimeSpan.FromDays(-30) + TimeSpan.FromSeconds(50 - server.Clock.GetUtcNow().Second));
         await server.UntilAsync(() => schedule.LastRun is not null);
 
         Assert.InRange(schedule.LastRun!.Value, DateTime.UtcNow.AddMinutes(-1), DateTime.UtcNow.AddMinutes(2));
@@ -141,12 +145,12 @@ public abstract class MaintenanceTests
     public async Task A_node_whose_clock_is_wrong_leaves_what_is_shared_to_others()
     {
         await using var redis = await RedisServer.StartAsync();
-        await using var server = await NewServerAsync(("REDIS_URL", redis.Url), ("MAINTENANCE_HOURLY", "* * * * *"));
+        await using var server = await NewServerAsync(("REDIS_URL", redis.Url));
         var (schedule, store) = (
             server.Services.GetRequiredService<Schedule>(), server.Services.GetRequiredService<AccountStore>());
         await server.RegisterAsync();
 
-        var ahead = TimeSpan.FromDays(30) + TimeSpan.FromSeconds(59 - DateTime.UtcNow.Second);
+        var ahead = TimeSpan.FromDays(30);
         server.Clock.Advance(ahead);
         await server.UntilAsync(() => schedule.LastRun is not null);
 
@@ -302,7 +306,7 @@ public sealed class SecurityStatusTests(PostgresServer postgres)
             ("RATE_LIMIT_ENABLED", "true"), ("SMTP_URL", "smtp://127.0.0.1"), ("MAIL_FROM", "a@example.com"),
             ("ALERT_WEBHOOK_URL", "http://127.0.0.1/"), ("ALERT_WEBHOOK_SECRET", "a secret of the webhook"),
             ("DATABASE_URL", await postgres.NewDatabaseAsync()), ("JWT_PREVIOUS_SECRET", ServerUnderTest.Secret + "!"), ("FORWARDED_PROXIES", "127.0.0.1"),
-            ("MAINTENANCE_DAILY", "0 0 29 2 *"));
+            ("MAINTENANCE_DAILY", "0 0 30 2 *"));
         server.Http.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
         server.Http.DefaultRequestHeaders.Add("X-Forwarded-For", "198.51.100.7");
         admin = await server.LogInAsAdminAsync();
